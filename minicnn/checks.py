@@ -1,0 +1,97 @@
+"""Errors, and the checks that raise them before any arithmetic is done.
+
+A message names the operation, what it expected, what it got, and what to try. The classes inherit
+from what Python means (``ValueError``, ``TypeError``, ``IndexError``) *and* from ``RuntimeError``,
+which is what PyTorch raises in the same places, so ``except`` clauses written for either work.
+"""
+
+from difflib import get_close_matches
+
+
+class ShapeError(ValueError, RuntimeError):
+    """Sizes that do not fit together."""
+
+
+class ArgumentError(ValueError, RuntimeError):
+    """An argument with a value that the operation does not have."""
+
+
+class DtypeError(TypeError, RuntimeError):
+    """A tensor of the wrong dtype, or an argument of the wrong type."""
+
+
+class IndexRangeError(IndexError, RuntimeError):
+    """An index, dimension or label outside its range."""
+
+
+class GraphError(RuntimeError):
+    """The graph was misused: backward twice, a saved tensor changed, no path to a leaf."""
+
+
+class MissingPartError(ImportError):
+    """An optional part is not installed; the message holds the ``pip install`` line."""
+
+
+def closest(name, known):
+    """``", did you mean 'x'?"`` for the known name nearest to `name`, or an empty string.
+
+    >>> closest("conv2", ["conv1d", "conv2d"])
+    ", did you mean 'conv2d'?"
+    """
+    found = get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f", did you mean {found[0]!r}?" if found else ""
+
+
+def dimension(operation, dim, ndim):
+    """`dim` as a number in 0 … ndim − 1; negative ones count from the end, as in Python."""
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise DtypeError(f"{operation}: dim must be an integer, got {dim!r} ({type(dim).__name__})")
+    dim = dim.__index__()
+    # A 0-d tensor may be addressed as if it had one dimension, as in PyTorch.
+    limit = max(ndim, 1)
+    if not -limit <= dim < limit:
+        raise IndexRangeError(
+            f"{operation}: dim {dim} is out of range for a tensor of {ndim} dimensions "
+            f"(expected {-limit} to {limit - 1})"
+        )
+    return dim % limit
+
+
+def dimensions(operation, dims, ndim):
+    """A tuple of distinct dimensions from an int, a sequence of ints, or ``None`` (all of them)."""
+    if dims is None:
+        return tuple(range(ndim))
+    if hasattr(dims, "__index__"):
+        dims = (dims,)
+    found = tuple(dimension(operation, d, ndim) for d in dims)
+    if len(set(found)) != len(found):
+        raise ArgumentError(f"{operation}: dim {tuple(dims)} names a dimension more than once")
+    return found if ndim else ()
+
+
+def broadcastable(operation, *shapes):
+    """The shape that `shapes` broadcast to; a `ShapeError` that shows where they clash."""
+    ndim = max(len(s) for s in shapes)
+    result = []
+    for axis in range(-ndim, 0):
+        sizes = {s[axis] for s in shapes if len(s) >= -axis} - {1}
+        if len(sizes) > 1:
+            listed = " and ".join(str(tuple(s)) for s in shapes)
+            raise ShapeError(
+                f"{operation}: shapes {listed} do not broadcast: sizes "
+                f"{' and '.join(str(s) for s in sorted(sizes))} differ at dimension {axis} and "
+                "none is 1. Compare the shapes from the right; unsqueeze adds a size of 1"
+            )
+        result.append(sizes.pop() if sizes else 1)
+    return tuple(result)
+
+
+def one_of(operation, argument, value, allowed):
+    """Refuse a `value` that is not among the `allowed` ones."""
+    if value not in allowed:
+        listed = ", ".join(repr(a) for a in allowed)
+        raise ArgumentError(
+            f"{operation}: {argument} must be one of {listed}; got {value!r}"
+            f"{closest(value, allowed)}"
+        )
+    return value

@@ -1,0 +1,37 @@
+"""Products of matrices and vectors."""
+
+from minicnn.checks import DtypeError, ShapeError, broadcastable
+from minicnn.functions.operands import tensor_only
+from minicnn.functions.shaping import squeeze, unsqueeze
+from minicnn.ops import linear
+from minicnn.tensor import apply
+
+
+def matmul(x, y):
+    """The matrix product; vectors are a row on the left, a column on the right; batches broadcast.
+
+    Shapes: (…, n, k) and (…, k, m) → (…, n, m); (k) and (k) → ().
+    """
+    for t in (x, y):
+        tensor_only("matmul", t)
+        if not t.ndim:
+            raise ShapeError("matmul: both arguments need at least one dimension; use * for 0-d")
+    if x.dtype != y.dtype:
+        raise DtypeError(
+            f"matmul: expected both of one dtype, got {x.dtype} and {y.dtype}; convert with .to()"
+        )
+    inner = (x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0])
+    if inner[0] != inner[1]:
+        raise ShapeError(
+            f"matmul: shapes {x.shape} and {y.shape} do not fit: {inner[0]} columns on the left, "
+            f"{inner[1]} rows on the right"
+            + (". Did you mean y.T?" if y.ndim == 2 and y.shape[1] == inner[0] else "")
+        )
+    if x.ndim == 1 and y.ndim == 1:
+        return apply(linear.Dot(), x, y)
+    if x.ndim == 1:
+        return squeeze(matmul(unsqueeze(x, 0), y), -2)
+    if y.ndim == 1:
+        return squeeze(matmul(x, unsqueeze(y, 1)), -1)
+    broadcastable("matmul (batch dimensions)", x.shape[:-2], y.shape[:-2])
+    return apply(linear.Matmul(), x, y)

@@ -1,0 +1,81 @@
+"""`im2col` and its transpose, one thread a (sample, channel) plane.
+
+A plane's columns are filled row by row: for one kernel entry (i, j), neighbouring windows of an
+output row look at pixels `stride` apart in one input row, so both sides are walked in order of
+memory. The part of the row that falls into the padding is found beforehand, which keeps the inner
+loop free of conditions.
+"""
+
+import numpy as np
+from numba import prange
+
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.registry import register
+
+
+@jit
+def _im2col(x, columns, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
+    n, c, height, width = x.shape
+    for plane in prange(n * c):
+        image = x[plane // c, plane % c]
+        for i in range(kh):
+            for j in range(kw):
+                row = columns[plane // c, (plane % c) * kh * kw + i * kw + j]
+                shift = j * dw - pw
+                # Windows first … last − 1 of an output row see a pixel, the others padding.
+                first = min(max(0, -(shift // sw)), ow)
+                last = max(first, min(ow, (width - 1 - shift) // sw + 1))
+                for r in range(oh):
+                    y = r * sh - ph + i * dh
+                    target = row[r * ow : (r + 1) * ow]
+                    if y < 0 or y >= height:
+                        target[:] = 0
+                        continue
+                    source = image[y]
+                    target[:first] = 0
+                    target[last:] = 0
+                    if sw == 1:
+                        target[first:last] = source[first + shift : last + shift]
+                    else:
+                        for q in range(first, last):
+                            target[q] = source[q * sw + shift]
+
+
+@jit
+def _col2im(columns, x, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
+    n, c, height, width = x.shape
+    for plane in prange(n * c):
+        image = x[plane // c, plane % c]
+        image[:] = 0
+        for i in range(kh):
+            for j in range(kw):
+                row = columns[plane // c, (plane % c) * kh * kw + i * kw + j]
+                shift = j * dw - pw
+                first = min(max(0, -(shift // sw)), ow)
+                last = max(first, min(ow, (width - 1 - shift) // sw + 1))
+                for r in range(oh):
+                    y = r * sh - ph + i * dh
+                    if y < 0 or y >= height:
+                        continue
+                    source = row[r * ow : (r + 1) * ow]
+                    target = image[y]
+                    for q in range(first, last):
+                        target[q * sw + shift] += source[q]
+
+
+@register("im2col", "cpu")
+def im2col(x, kernel, stride, padding, dilation, out):
+    columns = np.empty((len(x), x.shape[1] * kernel[0] * kernel[1], out[0] * out[1]), x.dtype)
+    _im2col(np.ascontiguousarray(x), columns, *kernel, *stride, *padding, *dilation, *out)
+    return columns
+
+
+@register("col2im", "cpu")
+def col2im(columns, channels, size, kernel, stride, padding, dilation, out):
+    n = len(columns)
+    x = np.empty((n, channels, *size), columns.dtype)
+    # (N, G, K, OH·OW) → (N, C·kh·kw, OH·OW): the channels of a group lie together.
+    shape = (n, channels * kernel[0] * kernel[1], out[0] * out[1])
+    columns = np.ascontiguousarray(columns).reshape(shape)
+    _col2im(columns, x, *kernel, *stride, *padding, *dilation, *out)
+    return x

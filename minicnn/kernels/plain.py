@@ -1,0 +1,186 @@
+"""Every kernel in a few lines of NumPy.
+
+Convolution as one matrix product (*im2col*): each window of x that the kernel W looks at becomes
+a column; then W ⊗ X, for all places at once, is the product of a matrix that holds the kernels as
+rows with the matrix of columns. Both gradients are products with the same matrix:
+
+    Z = W · col(X)         eq. 1.11
+    ∂L/∂W = δ · col(X)ᵀ    eq. 1.12
+    ∂L/∂X = im(Wᵀ · δ)     eq. 1.9, where im adds every column back to the window it came from
+
+Shapes: x (N, C, H, W); w (F, C/groups, kh, kw); delta like the output (N, F, OH, OW). Pairs
+(kernel, stride, padding, dilation, size) are (vertical, horizontal).
+"""
+
+import numpy as np
+
+from minicnn.kernels.registry import find, register
+from minicnn.kernels.threads import compute_lock
+from minicnn.shapes import output_size
+
+# Columns repeat every input kh·kw times. They are made for as many images at a time as fit here.
+WORKSPACE_BYTES = 64 * 2**20
+
+
+@register("matmul", "plain")
+def matmul(a, b):
+    """The matrix product, by NumPy's BLAS."""
+    with compute_lock:
+        return np.matmul(a, b)
+
+
+def _places(kernel, stride, dilation, out):
+    """For every kernel entry (i, j): the slices of a padded input under it, one place a window."""
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            top, left = i * dilation[0], j * dilation[1]
+            rows = slice(top, top + stride[0] * (out[0] - 1) + 1, stride[0])
+            columns = slice(left, left + stride[1] * (out[1] - 1) + 1, stride[1])
+            yield i, j, rows, columns
+
+
+@register("im2col", "plain")
+def im2col(x, kernel, stride, padding, dilation, out):
+    """(N, C, H, W) → (N, C·kh·kw, OH·OW): column p holds what the window at place p sees."""
+    (n, c, _, _), (ph, pw) = x.shape, padding
+    x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    columns = np.empty((n, c, *kernel, *out), x.dtype)
+    for i, j, rows, cols in _places(kernel, stride, dilation, out):
+        columns[:, :, i, j] = x[:, :, rows, cols]
+    # (N, C, kh, kw, OH, OW) → (N, C·kh·kw, OH·OW)
+    return columns.reshape(n, -1, out[0] * out[1])
+
+
+@register("col2im", "plain")
+def col2im(columns, channels, size, kernel, stride, padding, dilation, out):
+    """The transpose of `im2col`: every entry is *added* to the place it was copied from."""
+    (height, width), (ph, pw) = size, padding
+    n = columns.shape[0]
+    columns = columns.reshape(n, channels, *kernel, *out)
+    x = np.zeros((n, channels, height + 2 * ph, width + 2 * pw), columns.dtype)
+    for i, j, rows, cols in _places(kernel, stride, dilation, out):
+        # += : windows overlap, and a pixel seen by several receives from all of them.
+        x[:, :, rows, cols] += columns[:, :, i, j]
+    return x[:, :, ph : ph + height, pw : pw + width]
+
+
+def _columns(x, kernel, stride, padding, dilation, out):
+    if kernel == (1, 1) and stride == (1, 1) and padding == (0, 0):
+        return x.reshape(*x.shape[:2], -1)  # a 1×1 window is a pixel: x is its own column matrix
+    return find("im2col")(x, kernel, stride, padding, dilation, out)
+
+
+def _chunks(images, floats_per_image, itemsize):
+    """Slices of the batch whose columns stay within the workspace; at least one image each."""
+    step = max(1, WORKSPACE_BYTES // max(1, floats_per_image * itemsize))
+    for start in range(0, images, step):
+        yield slice(start, min(start + step, images))
+
+
+@register("conv2d", "plain")
+def conv2d(x, w, stride, padding, dilation, groups):
+    """Z = W · col(X), eq. 1.11 (without the bias)."""
+    (n, c, *size), (f, _, *kernel) = x.shape, w.shape
+    kernel = tuple(kernel)
+    out = tuple(map(output_size, size, kernel, stride, padding, dilation))
+    places = out[0] * out[1]
+    w = w.reshape(groups, f // groups, -1)  # (G, F/G, K) with K = C/G · kh · kw
+    z = np.empty((n, f, *out), x.dtype)
+    for part in _chunks(n, c * kernel[0] * kernel[1] * places, x.itemsize):
+        columns = _columns(x[part], kernel, stride, padding, dilation, out)
+        columns = columns.reshape(len(columns), groups, w.shape[2], places)
+        z[part] = find("matmul")(w, columns).reshape(-1, f, *out)
+    return z
+
+
+@register("conv2d_input_gradient", "plain")
+def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
+    """∂L/∂X = im(Wᵀ · δ), eq. 1.9: rot180(W) ⊗~ δ, written as the transpose of the product."""
+    (n, f, *out), (_, c, *kernel) = delta.shape, w.shape
+    kernel, out, places = tuple(kernel), tuple(out), out[0] * out[1]
+    wt = w.reshape(groups, f // groups, -1).transpose(0, 2, 1)  # (G, K, F/G)
+    dx = np.empty((n, c * groups, *size), delta.dtype)
+    for part in _chunks(n, c * groups * kernel[0] * kernel[1] * places, delta.itemsize):
+        rows = delta[part].reshape(-1, groups, f // groups, places)
+        columns = find("matmul")(wt, rows)
+        dx[part] = find("col2im")(columns, c * groups, size, kernel, stride, padding, dilation, out)
+    return dx
+
+
+@register("conv2d_weight_gradient", "plain")
+def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
+    """∂L/∂W = Σ over the batch of δ · col(X)ᵀ, eq. 1.12."""
+    (n, f, *out), c = delta.shape, x.shape[1]
+    out, places = tuple(out), out[0] * out[1]
+    k = c // groups * kernel[0] * kernel[1]
+    dw = np.zeros((groups, f // groups, k), delta.dtype)
+    for part in _chunks(n, c * kernel[0] * kernel[1] * places, x.itemsize):
+        columns = _columns(x[part], kernel, stride, padding, dilation, out)
+        columns = columns.reshape(len(columns), groups, k, places)
+        rows = delta[part].reshape(-1, groups, f // groups, places)
+        dw += find("matmul")(rows, columns.swapaxes(-1, -2)).sum(axis=0)
+    return dw.reshape(f, c // groups, *kernel)
+
+
+@register("max_pool2d", "plain")
+def max_pool2d(x, kernel, stride, padding, dilation, out):
+    """The maximum of every window, and its place: a flat index into the H·W plane.
+
+    The first maximum in row-major order wins a tie; places in the padding never win.
+    """
+    height, width = x.shape[2:]
+    best = np.full((*x.shape[:2], *out), -np.inf, x.dtype)
+    argmax = np.full(best.shape, -1, np.int64)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            # Row and column in x of entry (i, j) of each window; possibly outside of x.
+            rows = (np.arange(out[0]) * stride[0] - padding[0] + i * dilation[0])[:, None]
+            columns = np.arange(out[1]) * stride[1] - padding[1] + j * dilation[1]
+            inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+            value = x[:, :, rows.clip(0, height - 1), columns.clip(0, width - 1)]
+            # NaN is greater than everything, so that it shows; argmax < 0: the first one inside.
+            better = inside & ((value > best) | np.isnan(value) | (argmax < 0))
+            best = np.where(better, value, best)
+            argmax = np.where(better, rows * width + columns, argmax)
+    return best, argmax
+
+
+@register("max_pool2d_gradient", "plain")
+def max_pool2d_gradient(delta, argmax, size):
+    """up(δ) of eq. 1.17: every δ goes to the place of its window's maximum, and adds up there."""
+    n, c = delta.shape[:2]
+    dx = np.zeros((n * c, size[0] * size[1]), delta.dtype)
+    planes = np.arange(n * c)[:, None]
+    np.add.at(dx, (planes, argmax.reshape(n * c, -1)), delta.reshape(n * c, -1))
+    return dx.reshape(n, c, *size)
+
+
+def _pool_padding(size, kernel, stride, padding, out):
+    """(before, after) for each axis, so that every window lies inside (`ceil_mode` may pass p)."""
+    for n, k, s, p, o in zip(size, kernel, stride, padding, out, strict=True):
+        yield p, max(p, (o - 1) * s + k - n - p)
+
+
+@register("avg_pool2d", "plain")
+def avg_pool2d(x, kernel, stride, padding, divisors):
+    """The sum of every window over its divisor; `divisors` has the shape (OH, OW)."""
+    out = divisors.shape
+    widths = _pool_padding(x.shape[2:], kernel, stride, padding, out)
+    x = np.pad(x, ((0, 0), (0, 0), *widths))
+    y = np.zeros((*x.shape[:2], *out), x.dtype)
+    for _, _, rows, columns in _places(kernel, stride, (1, 1), out):
+        y += x[:, :, rows, columns]
+    return y / divisors
+
+
+@register("avg_pool2d_gradient", "plain")
+def avg_pool2d_gradient(delta, size, kernel, stride, padding, divisors):
+    """up(δ) of eq. 1.17: every δ is spread evenly over its window."""
+    (height, width), out = size, divisors.shape
+    (top, bottom), (left, right) = _pool_padding(size, kernel, stride, padding, out)
+    shape = (*delta.shape[:2], height + top + bottom, width + left + right)
+    dx = np.zeros(shape, delta.dtype)
+    share = delta / divisors
+    for _, _, rows, columns in _places(kernel, stride, (1, 1), out):
+        dx[:, :, rows, columns] += share
+    return dx[:, :, top : top + height, left : left + width]

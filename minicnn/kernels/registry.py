@@ -1,0 +1,79 @@
+"""Which function stands behind the name of a kernel."""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+
+from minicnn.checks import one_of
+
+VARIANTS = ("cpu", "plain")
+
+_kernels = {}
+_loaded = set()
+# A context variable: a thread that asks for the plain kernels does not change the others'.
+_variant = ContextVar("minicnn_kernel_variant", default="cpu")
+
+
+def register(name, variant):
+    """Decorator: the function is the kernel `name` in `variant`."""
+
+    def add(function):
+        _kernels.setdefault(name, {})[variant] = function
+        return function
+
+    return add
+
+
+def _load(variant):
+    # On first use: importing minicnn does not wait for Numba.
+    if variant not in _loaded:
+        import_module(f"minicnn.kernels.{variant}")
+        _loaded.add(variant)
+
+
+def find(name):
+    """The kernel `name` in the variant in force; plain where that variant has none of its own."""
+    _load("plain")
+    variant = _variant.get()
+    _load(variant)
+    found = _kernels[name]
+    return found.get(variant) or found["plain"]
+
+
+def names():
+    """The names of all kernels."""
+    for variant in VARIANTS:
+        _load(variant)
+    return sorted(_kernels)
+
+
+def variants(name):
+    """The variants that kernel `name` has."""
+    names()
+    return sorted(_kernels[name])
+
+
+@contextmanager
+def kernels(variant):
+    """Inside ``with kernels("plain"):`` operations use that variant of every kernel.
+
+    Args:
+        variant: ``"cpu"`` (the default everywhere else) or ``"plain"``.
+
+    Raises:
+        ArgumentError: there is no such variant.
+
+    >>> import minicnn as mc
+    >>> import minicnn.nn.functional as F
+    >>> x, w = mc.rand(1, 1, 5, 5), mc.rand(2, 1, 3, 3)
+    >>> with mc.kernels("plain"):
+    ...     slow = F.conv2d(x, w)
+    >>> mc.allclose(slow, F.conv2d(x, w))
+    True
+    """
+    one_of("kernels", "variant", variant, VARIANTS)
+    token = _variant.set(variant)
+    try:
+        yield
+    finally:
+        _variant.reset(token)

@@ -1,0 +1,102 @@
+"""`Operation`: a forward and a backward on arrays.
+
+An operation knows nothing of tensors or graphs. One object stands for one use: `forward` keeps on
+the object what `backward` will need, `backward` takes δ = ∂L/∂output and returns ∂L/∂input for each
+input. The engine (`minicnn.autograd`) strings these objects together.
+"""
+
+import numpy as np
+
+from minicnn.checks import DtypeError, GraphError, ShapeError
+
+
+class Operation:
+    """One operation: subclasses write `forward` and `backward`.
+
+    Class attributes
+        equations: keys into `minicnn.equations` of what the class computes.
+        saves: names of the attributes that hold arrays for `backward`. The engine watches them (an
+            array changed in place meanwhile is an error) and drops them when the graph is freed. An
+            array saved here is the very one given or returned, or the operation's own; not a view.
+        fresh: True if the arrays that `backward` returns are new and kept by nobody else.
+        views: True if the output shares the input's memory. A view saves no arrays.
+
+    >>> class Square(Operation):
+    ...     saves = ("x",)
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return x * x
+    ...     def backward(self, delta):
+    ...         return 2 * self.x * delta
+    >>> square = Square()
+    >>> square.run(np.array([1.0, 3.0]))
+    array([1., 9.])
+    >>> square.gradients(np.array([1.0, 10.0]))
+    (array([ 2., 60.]),)
+    """
+
+    equations = ()
+    saves = ()
+    fresh = False
+    views = False
+
+    # Which inputs want a gradient; the engine sets it before `forward`, so that an operation can
+    # skip what nobody asked for (the first layer of a network needs no ∂L/∂x).
+    needs = (True, True, True, True, True, True, True, True)
+    freed = False
+
+    @property
+    def name(self):
+        return type(self).__name__
+
+    def forward(self, *arrays):
+        raise NotImplementedError(f"{self.name} does not define forward")
+
+    def backward(self, delta):
+        raise NotImplementedError(f"{self.name} does not define backward")
+
+    def run(self, *arrays):
+        """`forward`, remembering what the gradients will have to look like."""
+        self.inputs = [(a.shape, a.dtype) for a in arrays]
+        return self.forward(*arrays)
+
+    def gradients(self, *deltas):
+        """`backward`, with its result checked against the inputs; always a tuple."""
+        if self.freed and self.saves:
+            raise GraphError(
+                f"{self.name}: backward came here a second time, but the values saved for it were "
+                "freed by the first. Pass retain_graph=True to every backward() but the last, or "
+                "compute the loss again"
+            )
+        result = self.backward(*deltas)
+        if not isinstance(result, tuple):
+            result = (result,)
+        if len(result) != len(self.inputs):
+            raise GraphError(
+                f"{self.name}: backward returned {len(result)} gradients for "
+                f"{len(self.inputs)} inputs; return one for each, None where there is none"
+            )
+        return tuple(
+            g if g is None else self._checked(i, g, *expected)
+            for i, (g, expected) in enumerate(zip(result, self.inputs, strict=True))
+        )
+
+    def _checked(self, i, gradient, shape, dtype):
+        if gradient.shape != shape:
+            raise ShapeError(
+                f"{self.name}: backward returned a gradient of shape {gradient.shape} for input "
+                f"{i} of shape {shape}; a gradient has the shape of what it belongs to"
+            )
+        if gradient.dtype != dtype:
+            raise DtypeError(
+                f"{self.name}: backward returned a gradient of {gradient.dtype} for input {i} of "
+                f"{dtype}; a gradient has the dtype of what it belongs to"
+            )
+        # Arithmetic on 0-d arrays gives NumPy scalars; an array can be accumulated into.
+        return np.asarray(gradient) if isinstance(gradient, np.generic) else gradient
+
+    def free(self):
+        """Let go of what was saved for `backward`."""
+        for name in self.saves:
+            setattr(self, name, None)
+        self.freed = True

@@ -1,0 +1,42 @@
+"""Convolution of D input maps with P·D kernels, and its two gradients."""
+
+from minicnn.kernels import find
+from minicnn.ops.base import Operation
+
+
+class Conv2d(Operation):
+    """Z^p = Σ_d W^(p,d) ⊗ X^d + b^p  (eq. 1.11), with δ = ∂L/∂Z (1.13):
+
+    ∂L/∂X^d = Σ_p rot180(W^(p,d)) ⊗~ δ^p   (1.9, the second factor of 1.16)
+    ∂L/∂W^(p,d) = δ^p ⊗ X^d                (1.12)
+    ∂L/∂b^p = Σ_ij δ^p_ij                  (1.14)
+
+    X (N, C, H, W), W (F, C/groups, kh, kw), b (F) → Z (N, F, OH, OW). How stride, padding,
+    dilation and groups enter the gradients: equations ``conv-dx-stride``, ``conv-dw-stride``.
+    """
+
+    equations = ("1.11", "1.9", "1.12", "1.13", "1.14", "conv-dx-stride", "conv-dw-stride")
+    saves = ("x", "w")
+    fresh = True
+
+    def __init__(self, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+        self.options = stride, padding, dilation, groups
+
+    def forward(self, x, w, b=None):
+        self.x = x if self.needs[1] else None
+        self.w = w if self.needs[0] else None
+        z = find("conv2d")(x, w, *self.options)
+        if b is not None:
+            z += b.reshape(1, -1, 1, 1)  # (F) → (1, F, 1, 1): one bias a map
+        return z
+
+    def backward(self, delta):
+        (x_shape, _), (w_shape, _), *bias = self.inputs
+        dx = dw = None
+        if self.needs[0]:
+            dx = find("conv2d_input_gradient")(delta, self.w, x_shape[2:], *self.options)
+        if self.needs[1]:
+            dw = find("conv2d_weight_gradient")(delta, self.x, w_shape[2:], *self.options)
+        if not bias:
+            return dx, dw
+        return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None

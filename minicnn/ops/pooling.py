@@ -1,0 +1,64 @@
+"""Pooling: the layers whose backward is an up-sampling, up(δ) in eq. 1.17."""
+
+import numpy as np
+
+from minicnn.kernels import find
+from minicnn.ops.base import Operation
+
+
+class MaxPool2d(Operation):
+    """y = the maximum of each window;  up(δ) (eq. 1.17) sends each δ to where its maximum was.
+
+    Returns (y, argmax): argmax holds flat indices into the H·W plane and has no gradient. The first
+    of several equal maxima takes all; windows that overlap add up.
+    """
+
+    equations = ("1.17", "max-pool")
+    saves = ("argmax",)
+    fresh = True
+
+    def __init__(self, kernel, stride, padding, dilation, out):
+        self.options = kernel, stride, padding, dilation, out
+
+    def forward(self, x):
+        y, self.argmax = find("max_pool2d")(x, *self.options)
+        return y, self.argmax
+
+    def backward(self, delta, _):
+        (shape, _) = self.inputs[0]
+        return find("max_pool2d_gradient")(delta, self.argmax, shape[2:])
+
+
+class AvgPool2d(Operation):
+    """y = the mean of each window;  up(δ) (eq. 1.17) spreads each δ evenly over its window."""
+
+    equations = ("1.17", "mean-pool")
+    fresh = True
+
+    def __init__(self, kernel, stride, padding, out, count_include_pad=True, divisor=None):
+        self.options = kernel, stride, padding
+        self.out, self.count_include_pad, self.divisor = out, count_include_pad, divisor
+
+    def divisors(self, size, dtype):
+        """By what the sum of each window is divided, (OH, OW): k², unless the window is cut.
+
+        With `count_include_pad` the padding counts, but not what `ceil_mode` adds beyond it.
+        """
+        if self.divisor is not None:
+            return np.full(self.out, self.divisor, dtype)
+        counts = []
+        for n, k, s, p, o in zip(size, *self.options, self.out, strict=True):
+            start = np.arange(o) * s - p
+            end = np.minimum(start + k, n + p)
+            if not self.count_include_pad:
+                start, end = np.maximum(start, 0), np.minimum(end, n)
+            counts.append(end - start)
+        return np.multiply.outer(*counts).astype(dtype)
+
+    def forward(self, x):
+        return find("avg_pool2d")(x, *self.options, self.divisors(x.shape[2:], x.dtype))
+
+    def backward(self, delta):
+        (shape, dtype) = self.inputs[0]
+        divisors = self.divisors(shape[2:], dtype)
+        return find("avg_pool2d_gradient")(delta, shape[2:], *self.options, divisors)

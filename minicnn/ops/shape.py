@@ -1,0 +1,213 @@
+"""Operations that move values and compute nothing: δ takes the same way back.
+
+Those with ``views = True`` share the input's memory and save no arrays, so that the engine can
+apply them again when the memory they look at has been changed in place.
+"""
+
+import numpy as np
+
+from minicnn.arrays import array_module, unbroadcast
+from minicnn.ops.base import Operation
+
+
+class View(Operation):
+    """The same memory under another shape;  ∂L/∂x = δ under the old one."""
+
+    views = True
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def forward(self, x):
+        # copy=False: a reshape that would have to copy is Reshape, not View.
+        return array_module(x).reshape(x, self.shape, copy=False)
+
+    def backward(self, delta):
+        return delta.reshape(self.inputs[0][0])
+
+
+class Reshape(Operation):
+    """As `View`, in memory of its own."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def forward(self, x):
+        return x.reshape(self.shape)
+
+    def backward(self, delta):
+        return delta.reshape(self.inputs[0][0])
+
+
+class Permute(Operation):
+    """Dimension i of the output is dimension dims[i] of x;  δ is permuted back."""
+
+    views = True
+
+    def __init__(self, dims):
+        self.dims = dims
+
+    def forward(self, x):
+        return x.transpose(self.dims)
+
+    def backward(self, delta):
+        back = [0] * len(self.dims)
+        for i, d in enumerate(self.dims):
+            back[d] = i
+        return delta.transpose(back)
+
+
+class Expand(Operation):
+    """x stretched along dimensions of size 1;  δ is summed over the copies (``broadcast``)."""
+
+    equations = ("broadcast",)
+    views = True
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def forward(self, x):
+        return array_module(x).broadcast_to(x, self.shape)
+
+    def backward(self, delta):
+        return unbroadcast(delta, self.inputs[0][0])
+
+
+class Slice(Operation):
+    """x[index] with numbers and slices;  δ goes to the places taken, 0 to the others."""
+
+    views = True
+    fresh = True
+
+    def __init__(self, index):
+        self.index = index
+
+    def forward(self, x):
+        # The Ellipsis keeps a single element an array, one that still looks at x's memory.
+        return x[(*self.index, ...)] if Ellipsis not in self.index else x[self.index]
+
+    def backward(self, delta):
+        shape, dtype = self.inputs[0]
+        dx = array_module(delta).zeros(shape, dtype)
+        dx[self.index] = delta
+        return dx
+
+
+class Gather(Operation):
+    """x[index] with arrays of places;  a place taken several times receives the sum of its δ."""
+
+    fresh = True
+
+    def __init__(self, index):
+        self.index = index
+
+    def forward(self, x):
+        return x[self.index]
+
+    def backward(self, delta):
+        shape, dtype = self.inputs[0]
+        xp = array_module(delta)
+        dx = xp.zeros(shape, dtype)
+        xp.add.at(dx, self.index, delta)
+        return dx
+
+
+class SetItem(Operation):
+    """z = x with z[index] = v;  what was overwritten has no influence: ∂L/∂x is 0 there."""
+
+    def __init__(self, index):
+        self.index = index
+
+    def forward(self, x, v):
+        z = x.copy()
+        z[self.index] = v
+        return z
+
+    def backward(self, delta):
+        dx = dv = None
+        if self.needs[0]:
+            dx = delta.copy()
+            dx[self.index] = 0
+        if self.needs[1]:
+            dv = unbroadcast(delta[self.index], self.inputs[1][0]).astype(delta.dtype, copy=True)
+        return dx, dv
+
+
+class WriteThrough(Operation):
+    """The whole of x after a change in place of a part that `views` show of it.
+
+    The part's new values have a graph of their own, so ∂L/∂x is δ with 0 at the part, and
+    ∂L/∂part is δ at the part.
+    """
+
+    fresh = True
+
+    def __init__(self, views):
+        self.view_operations = views
+
+    def positions(self, shape):
+        """Where in x, counted flat, each element of the part lies: the views of 0, 1, 2, …"""
+        places = np.arange(int(np.prod(shape))).reshape(shape)
+        for view in self.view_operations:
+            # Numbers in row-major order reshape to the same places, whether viewed or copied.
+            places = places.reshape(view.shape) if isinstance(view, View) else view.forward(places)
+        return places
+
+    def forward(self, x, part):
+        return x
+
+    def backward(self, delta):
+        places = self.positions(self.inputs[0][0])
+        dx = delta.flatten()
+        part = dx[places]
+        dx[places] = 0
+        return dx.reshape(delta.shape), part
+
+
+class Concatenate(Operation):
+    """Tensors joined along a dimension;  δ is cut at the seams."""
+
+    def __init__(self, dim):
+        self.dim = dim
+
+    def forward(self, *arrays):
+        self.needs = self.needs[: len(arrays)]
+        return array_module(arrays[0]).concatenate(arrays, axis=self.dim)
+
+    def backward(self, delta):
+        ends = np.cumsum([shape[self.dim] for shape, _ in self.inputs])[:-1].tolist()
+        return tuple(array_module(delta).split(delta, ends, axis=self.dim))
+
+
+class Flip(Operation):
+    """The order along the dimensions reversed;  so is that of δ."""
+
+    def __init__(self, dims):
+        self.dims = dims
+
+    def forward(self, x):
+        # A copy, as in PyTorch, although NumPy could show it as a view.
+        return array_module(x).flip(x, self.dims).copy()
+
+    def backward(self, delta):
+        return array_module(delta).flip(delta, self.dims)
+
+
+class Pad(Operation):
+    """x with rows of a constant around it;  the border has no influence, δ is cropped.
+
+    `widths` holds (before, after) for each dimension.
+    """
+
+    def __init__(self, widths, value):
+        self.widths, self.value = widths, value
+
+    def forward(self, x):
+        return array_module(x).pad(x, self.widths, constant_values=self.value)
+
+    def backward(self, delta):
+        inside = tuple(
+            slice(before, before + size)
+            for (before, _), size in zip(self.widths, self.inputs[0][0], strict=True)
+        )
+        return delta[inside]

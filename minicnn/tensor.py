@@ -1,0 +1,550 @@
+"""`Tensor`: an array, and its place in the graph."""
+
+import weakref
+
+import numpy as np
+
+from minicnn import graph
+from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
+from minicnn.device import as_device, device_of
+from minicnn.dtypes import as_dtype, is_floating
+from minicnn.graph import Node, Version
+from minicnn.ops.arithmetic import Cast, Clone
+from minicnn.ops.shape import WriteThrough
+
+
+class Tensor:
+    """A multi-dimensional array that remembers how it was computed.
+
+    Made by `minicnn.tensor`, `minicnn.zeros` and the like, or by operations on other tensors.
+
+    Attributes:
+        array: the NumPy array that holds the values. Changes made through it are not seen by the
+            checks that protect gradients.
+        grad: after ``backward()``, the sum of all gradients that reached this leaf; else None.
+        shape, dtype, device, ndim: as in PyTorch; a dtype is NumPy's, a shape a tuple.
+
+    >>> import minicnn as mc
+    >>> w = mc.tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_base",
+        "_follows",
+        "_hooks",
+        "_requires_grad",
+        "_source",
+        "_version",
+        "_views",
+        "array",
+        "grad",
+    )
+
+    # NumPy leaves `array * tensor` to the tensor, instead of multiplying element by element.
+    __array_priority__ = 1000
+
+    def __init__(self, array, requires_grad=False):
+        if not isinstance(array, np.ndarray):
+            raise DtypeError(
+                f"Tensor: expected a NumPy array, got {type(array).__name__}; "
+                "minicnn.tensor(data) makes a tensor from numbers, lists and arrays"
+            )
+        self.array = array
+        self.grad = None
+        self._requires_grad = False
+        self._source = None  # (node, output number), unless this is a leaf
+        self._version = Version()
+        self._base = None  # the tensor that this one is a view of
+        self._views = ()  # the (operation, output) pairs that lead from there to here
+        self._follows = 0  # the rewrite of the base's graph that _source belongs to
+        self._hooks = None
+        if requires_grad:
+            self.requires_grad_()
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def shape(self):
+        return self.array.shape
+
+    @property
+    def dtype(self):
+        return self.array.dtype
+
+    @property
+    def ndim(self):
+        return self.array.ndim
+
+    @property
+    def device(self):
+        return device_of(self.array)
+
+    def size(self, dim=None):
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self):
+        return self.array.ndim
+
+    def numel(self):
+        """The number of elements."""
+        return self.array.size
+
+    def __len__(self):
+        if not self.ndim:
+            raise DtypeError("len(): a 0-d tensor has no length")
+        return self.shape[0]
+
+    def is_floating_point(self):
+        return is_floating(self.dtype)
+
+    def is_contiguous(self):
+        return self.array.flags.c_contiguous
+
+    # ------------------------------------------------------------------ its place in the graph
+
+    def _edge(self):
+        """Where a gradient for this tensor goes: (node, i), (self, 0) for a leaf, or None."""
+        if self._base is not None and self._follows != self._version.rewritten:
+            self._follow_base()
+        if self._source is not None:
+            return self._source
+        return (self, 0) if self._requires_grad else None
+
+    def _follow_base(self):
+        """The memory this view looks at was rewritten: its history is now the base's, viewed."""
+        self._follows = self._version.rewritten
+        if self._views is None:
+            return
+        edge = self._base._edge()
+        if edge is not None:
+            for operation, output in self._views:
+                edge = (Node(operation, (edge,), (output,)), 0)
+            self._source = edge
+
+    @property
+    def requires_grad(self):
+        """Whether gradients are wanted for this tensor, or for one that it was computed from."""
+        return self._edge() is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad=True):
+        """Want gradients for this leaf, or no longer; returns the tensor itself."""
+        if requires_grad and not is_floating(self.dtype):
+            raise DtypeError(
+                f"requires_grad_: only floating-point tensors can require gradients, this one is "
+                f"{self.dtype}; convert it first, for example with .float()"
+            )
+        if not requires_grad and not self.is_leaf:
+            raise GraphError(
+                "requires_grad_: only for leaves can it be switched off, and this tensor was "
+                "computed; use .detach() for one without history"
+            )
+        self._requires_grad = bool(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self):
+        """True for tensors that were not computed by an operation that the graph recorded."""
+        self._edge()
+        return self._source is None
+
+    @property
+    def grad_fn(self):
+        """The node that computed this tensor; None for a leaf."""
+        self._edge()
+        return None if self._source is None else self._source[0]
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False):
+        """Add ∂(this tensor)/∂(leaf) to the ``.grad`` of every leaf it was computed from.
+
+        Args:
+            gradient: the upstream gradient δ, a tensor of this one's shape; may be omitted for a
+                tensor of one element (a loss), where it is 1.
+            retain_graph: keep what operations saved, so that backward can run again.
+            create_graph: refused; gradients are first-order.
+
+        Raises:
+            GraphError: nothing requires grad, the graph was freed by an earlier backward, or a
+                saved tensor was changed in place.
+            ShapeError: `gradient` has another shape.
+
+        >>> import minicnn as mc
+        >>> x = mc.tensor([1.0, 2.0], requires_grad=True)
+        >>> (3 * x).backward(mc.tensor([1.0, 10.0]))
+        >>> x.grad
+        tensor([ 3., 30.])
+        """
+        graph.first_order_only("backward", create_graph)
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise DtypeError(f"backward: gradient must be a tensor, got {type(gradient).__name__}")
+        roots, deltas = graph.starting_points("backward", (self,), (gradient,))
+        graph.run_backward(roots, deltas, bool(retain_graph))
+
+    def _accumulate(self, delta, own):
+        if self.grad is None:
+            self.grad = Tensor(delta if own and delta.ndim else np.array(delta))
+        else:
+            self.grad.array += delta
+            self.grad._version.changes += 1
+
+    def register_hook(self, hook):
+        """Call ``hook(gradient)`` whenever a gradient for this tensor has been computed.
+
+        The hook may return a tensor that takes the gradient's place. Returns a handle; its
+        ``remove()`` takes the hook away.
+        """
+        edge = self._edge()
+        if edge is None:
+            raise GraphError("register_hook: this tensor does not require grad")
+
+        def on_array(array):
+            changed = hook(Tensor(array))
+            if changed is None:
+                return array
+            if not isinstance(changed, Tensor) or changed.shape != array.shape:
+                raise ShapeError(
+                    "register_hook: a hook must return None or a tensor of the gradient's shape "
+                    f"{array.shape}; it returned {changed!r}"
+                )
+            return changed.array.astype(array.dtype, copy=False)
+
+        return self._add_hook(edge, on_array)
+
+    def _add_hook(self, edge, on_array):
+        source, i = edge
+        if source is self:
+            self._hooks = hooks = self._hooks or _Hooks()
+            entry = on_array
+        else:
+            source.hooks = hooks = source.hooks or _Hooks()
+            entry = (i, on_array)
+        hooks.append(entry)
+        return HookHandle(hooks, entry)
+
+    def retain_grad(self):
+        """Have ``backward()`` keep the gradient of this computed tensor in ``.grad`` too."""
+        edge = self._edge()
+        if edge is None:
+            raise GraphError("retain_grad: this tensor does not require grad")
+        if edge[0] is self:
+            return
+        # Weakly: the node must not keep alive the tensor that it was made for.
+        reference = weakref.ref(self)
+
+        def keep(array):
+            tensor = reference()
+            if tensor is not None:
+                tensor._accumulate(array, False)
+            return array
+
+        self._add_hook(edge, keep)
+
+    def detach(self):
+        """A tensor on the same memory, without history."""
+        result = Tensor(self.array)
+        result._version = self._version
+        return result
+
+    @property
+    def data(self):
+        """As `detach`, and changes made through it go unnoticed by the graph, as in PyTorch."""
+        return Tensor(self.array)
+
+    @data.setter
+    def data(self, other):
+        if other.shape != self.shape and self._source is not None:
+            raise ShapeError(f"data: shape {other.shape} cannot replace {self.shape}")
+        self.array = other.array
+
+    # ------------------------------------------------------------------ changes in place
+
+    def _writable(self, name):
+        if not self.array.flags.writeable:
+            raise ArgumentError(
+                f"{name}: this tensor's memory is read-only (expanded, or made from a read-only "
+                "array); change a copy: x.clone()"
+            )
+
+    def _write(self, name, operation, *others):
+        """Change this tensor's values to ``operation(self, *others)``; returns the tensor."""
+        self._writable(name)
+        tracked = graph.mode().grad and (self.requires_grad or any(o.requires_grad for o in others))
+        if tracked:
+            self._refuse_protected(name)
+        # The operation may save its input: it is given a copy, which stays as it is.
+        before = Tensor(self.array.copy())
+        before._source = self._edge()
+        result = apply(operation, before, *others)
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"{name}: the result has shape {result.shape}, which does not fit into the "
+                f"tensor of shape {self.shape} that it should be written to"
+            )
+        self.array[...] = result.array
+        self._version.changes += 1
+        if tracked:
+            self._rewrite(result._source)
+        return self
+
+    def _refuse_protected(self, name):
+        root = self if self._base is None else self._base
+        if root._source is None and root._requires_grad:
+            what = "a leaf" if self._base is None else "a view of a leaf"
+            raise GraphError(
+                f"{name}: {what} that requires grad cannot be changed in place while the graph is "
+                "recorded; do it under no_grad(), or compute a new tensor"
+            )
+        if self._views is None:
+            raise GraphError(
+                f"{name}: this view was made under no_grad(), so a change through it cannot be "
+                "followed by the graph; make the view outside of no_grad()"
+            )
+
+    def _rewrite(self, source):
+        """The values now come from `source`; for a view, those of the whole base do in part."""
+        if self._base is None:
+            self._source = source
+        else:
+            base = self._base
+            operation = WriteThrough([view for view, _ in self._views])
+            operation.inputs = [(base.shape, base.dtype), (self.shape, self.dtype)]
+            node = Node(operation, (base._edge(), source), ((base.shape, base.dtype),))
+            base._source = (node, 0)
+        self._version.rewritten += 1
+        self._requires_grad = False
+
+    # ------------------------------------------------------------------ conversions
+
+    def to(self, *args, dtype=None, device=None, copy=False):
+        """The tensor in another dtype or on another device; itself where nothing changes."""
+        for a in args:
+            if isinstance(a, Tensor):
+                dtype, device = a.dtype, a.device
+            elif isinstance(a, str) and a.split(":")[0] in ("cpu", "cuda"):
+                device = a
+            else:
+                dtype = a
+        if device is not None:
+            as_device(device)
+        if dtype is not None and as_dtype(dtype, "to") != self.dtype:
+            return apply(Cast(as_dtype(dtype, "to")), self)
+        return self.clone() if copy else self
+
+    def cpu(self):
+        return self.to("cpu")
+
+    def cuda(self):
+        return self.to("cuda")
+
+    def float(self):
+        return self.to(np.dtype("float32"))
+
+    def double(self):
+        return self.to(np.dtype("float64"))
+
+    def half(self):
+        return self.to(np.dtype("float16"))
+
+    def long(self):
+        return self.to(np.dtype("int64"))
+
+    def int(self):
+        return self.to(np.dtype("int32"))
+
+    def bool(self):
+        return self.to(np.dtype("bool"))
+
+    def type_as(self, other):
+        return self.to(other.dtype)
+
+    def clone(self):
+        """A copy in memory of its own, which gradients pass through."""
+        return apply(Clone(), self)
+
+    def contiguous(self):
+        """The tensor itself if its memory is in row-major order, else a copy that is."""
+        if self.is_contiguous():
+            return self
+        copy = self.clone()
+        copy.array = np.ascontiguousarray(copy.array)
+        return copy
+
+    def item(self):
+        """The value of a tensor of one element, as a Python number."""
+        if self.numel() != 1:
+            raise ArgumentError(
+                f"item: only a tensor of one element is a number; this one has shape {self.shape}"
+            )
+        return self.array.item()
+
+    def tolist(self):
+        """The values as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self):
+        """The NumPy array on the same memory; refused where gradients would be lost unseen."""
+        if self.requires_grad:
+            raise GraphError(
+                "numpy: this tensor requires grad, and NumPy would not carry its history; "
+                "use x.detach().numpy()"
+            )
+        return self.array
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options):
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __index__(self):
+        if is_floating(self.dtype):
+            raise DtypeError(f"a tensor of {self.dtype} cannot be used as an index")
+        return int(self.item())
+
+    def __bool__(self):
+        if self.numel() != 1:
+            raise ArgumentError(
+                f"the truth of a tensor with {self.numel()} elements is ambiguous; "
+                "use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __iter__(self):
+        if not self.ndim:
+            raise DtypeError("a 0-d tensor cannot be iterated over")
+        return (self[i] for i in range(len(self)))
+
+    def __hash__(self):
+        return id(self)
+
+    def __deepcopy__(self, memo):
+        if not self.is_leaf:
+            raise GraphError(
+                "deepcopy: only leaves can be copied with their graph; use .detach().clone()"
+            )
+        result = type(self)(self.array.copy(), requires_grad=self._requires_grad)
+        if self.grad is not None:
+            result.grad = Tensor(self.grad.array.copy())
+        memo[id(self)] = result
+        return result
+
+    def __repr__(self):
+        return self._text("tensor")
+
+    def _text(self, name):
+        prefix = f"{name}("
+        values = np.array2string(
+            self.array, separator=", ", prefix=prefix, precision=4, threshold=1000
+        )
+        if not self.numel():
+            values = f"[], size={self.shape}" if self.ndim > 1 else "[]"
+        notes = ""
+        if self.dtype.name not in ("float32", "int64", "bool"):
+            notes += f", dtype={self.dtype.name}"
+        if self.grad_fn is not None:
+            notes += f", grad_fn={self.grad_fn!r}"
+        elif self._requires_grad:
+            notes += ", requires_grad=True"
+        return f"{prefix}{values}{notes})"
+
+
+class _Hooks(list):
+    """A list that a `HookHandle` can refer to weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
+class HookHandle:
+    """What `register_hook` returns; `remove()` takes the hook away."""
+
+    def __init__(self, hooks, entry):
+        self._hooks, self._entry = weakref.ref(hooks), entry
+
+    def remove(self):
+        hooks = self._hooks()
+        if hooks is not None and self._entry in hooks:
+            hooks.remove(self._entry)
+
+
+def apply(operation, *inputs):
+    """Run `operation` on tensors; where gradients are wanted, leave a node in the graph."""
+    now = graph.mode()
+    edges = [t._edge() for t in inputs] if now.grad else [None] * len(inputs)
+    operation.needs = tuple([e is not None for e in edges])
+    result = operation.run(*[t.array for t in inputs])
+    arrays = result if isinstance(result, tuple) else (result,)
+    # Arithmetic on 0-d arrays gives NumPy scalars.
+    outputs = [Tensor(a if type(a) is np.ndarray else np.asarray(a)) for a in arrays]
+    if operation.views:
+        _link_view(operation, inputs[0], outputs[0], now.grad)
+    node = None
+    if any(operation.needs):
+        versions = []
+        for name in operation.saves:
+            array = getattr(operation, name)
+            for t in (*inputs, *outputs):
+                if t.array is array:
+                    versions.append((name, t._version, t._version.changes))
+                    break
+        node = _attach_node(operation, edges, outputs, versions)
+    if now.recorder is not None:
+        now.recorder.forward(node, operation, inputs, outputs)
+    return tuple(outputs) if isinstance(result, tuple) else outputs[0]
+
+
+def _link_view(operation, source, view, followed):
+    view._version = source._version
+    view._follows = source._version.rewritten
+    view._base = source if source._base is None else source._base
+    if followed and source._views is not None:
+        view._views = (*source._views, (operation, (view.shape, view.dtype)))
+    else:
+        view._views = None
+
+
+def _attach_node(operation, edges, outputs, versions):
+    node = Node(operation, edges, [(t.shape, t.dtype) for t in outputs], versions)
+    for i, t in enumerate(outputs):
+        if is_floating(t.dtype):
+            t._source = (node, i)
+    return node
+
+
+def attach(operation, inputs, outputs, saved, differentiable):
+    """Make tensors that someone else computed the `outputs` of `operation` on `inputs`."""
+    now = graph.mode()
+    edges = [t._edge() for t in inputs] if now.grad else [None] * len(inputs)
+    operation.needs = tuple([e is not None for e in edges])
+    node = None
+    if any(operation.needs):
+        versions = [
+            (f"saved_tensors[{i}]", t._version, t._version.changes) for i, t in enumerate(saved)
+        ]
+        node = _attach_node(operation, edges, outputs, versions)
+        for t, wanted in zip(outputs, differentiable, strict=True):
+            if not wanted:
+                t._source = None
+    if now.recorder is not None:
+        now.recorder.forward(node, operation, inputs, outputs)
