@@ -7,9 +7,10 @@
 tensor([2., 4., 6.])
 """
 
-from minicnn import autograd
+from minicnn import autograd, data, models, nn, optim, plot, training
 from minicnn._version import __version__
 from minicnn.autograd import enable_grad, is_grad_enabled, no_grad
+from minicnn.checking import gradcheck
 from minicnn.creation import (
     arange,
     as_tensor,
@@ -77,4 +78,5 @@ from minicnn.functions.shaping import (
 )
 from minicnn.kernels import kernels
 from minicnn.random import Generator, manual_seed
+from minicnn.serialization import load, save
 from minicnn.tensor import Tensor

@@ -66,7 +66,7 @@ def grad(
         grad_outputs: the upstream gradient of each output; 1 for outputs of one element.
         retain_graph: keep the graph for another walk.
         create_graph: refused; gradients are first-order.
-        allow_unused: return None for an input that the outputs do not depend on, instead of raising.
+        allow_unused: return None for an input that the outputs do not depend on; else it raises.
 
     >>> import minicnn as mc
     >>> x = mc.tensor([1.0, 2.0], requires_grad=True)

@@ -39,7 +39,7 @@ def _array(name, data, dtype):
             dtype = array.dtype
     if array.dtype.kind not in "biuf":
         raise DtypeError(
-            f"{name}: {type(data).__name__} of {array.dtype} cannot be made into a tensor of numbers"
+            f"{name}: {type(data).__name__} of {array.dtype} is not a tensor of numbers"
         )
     return array.astype(as_dtype(dtype, name), order="C", copy=False)
 

@@ -3,6 +3,8 @@
 A dtype is NumPy's own: ``minicnn.float32`` is ``numpy.dtype("float32")``.
 """
 
+import builtins
+
 import numpy as np
 
 from minicnn.checks import DtypeError
@@ -17,7 +19,7 @@ bool = np.dtype("bool")
 
 DTYPES = (float32, float64, float16, int64, int32, uint8, bool)
 
-_PYTHON_TYPES = {float: float32, int: int64, type(True): bool}
+_PYTHON_TYPES = {float: float32, int: int64, builtins.bool: bool}
 
 
 def as_dtype(dtype, operation="dtype"):
@@ -70,7 +72,7 @@ def result_type(*operands):
     """
     groups = [None, None, None]  # with dimensions, 0-d, Python numbers
     for x in operands:
-        if isinstance(x, (type(True), int, float)) and not isinstance(x, np.generic):
+        if isinstance(x, (builtins.bool, int, float)) and not isinstance(x, np.generic):
             rank, dtype = 2, _PYTHON_TYPES[type(x)]
         else:
             rank, dtype = (0 if x.ndim else 1), x.dtype

@@ -12,7 +12,7 @@ garbage collector, together with the tensor it ends in.
 import itertools
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,16 +34,15 @@ class Recorder(Protocol):
         """`delta` is about to be added to ``leaf.grad``."""
 
 
-class _Mode:
+class _Mode(NamedTuple):
     """What holds for a stretch of code: is a graph built, and who watches."""
 
-    __slots__ = ("grad", "recorder")
-
-    def __init__(self, grad=True, recorder=None):
-        self.grad, self.recorder = grad, recorder
+    grad: bool
+    recorder: Recorder | None
 
 
-_mode = ContextVar("minicnn_mode", default=_Mode())
+_BUILDING = _Mode(grad=True, recorder=None)
+_mode = ContextVar("minicnn_mode", default=_BUILDING)
 
 
 def mode():

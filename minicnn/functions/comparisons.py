@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import dimensions
+from minicnn.dtypes import uint8
 from minicnn.functions.operands import operand, pair, tensor_only
 from minicnn.tensor import Tensor
 
@@ -44,7 +45,9 @@ def any(x, dim=None, keepdim=False):
 def _truth(name, function, x, dim, keepdim):
     x = operand(name, x)
     dims = dimensions(name, dim, x.ndim)
-    return Tensor(np.asarray(function(x.array, axis=dims, keepdims=keepdim)))
+    result = np.asarray(function(x.array, axis=dims, keepdims=keepdim))
+    # PyTorch's exception: uint8 stays what it is, from the time when it served for bool.
+    return Tensor(result.astype(x.dtype) if x.dtype == uint8 else result)
 
 
 def equal(x, y):

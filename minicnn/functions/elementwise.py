@@ -1,9 +1,7 @@
 """Arithmetic and activations, element by element."""
 
-import numpy as np
-
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, broadcastable, dimension
-from minicnn.dtypes import is_floating
+from minicnn.dtypes import int64, is_floating
 from minicnn.functions.operands import floating, operand, pair
 from minicnn.ops import activation, arithmetic, loss
 from minicnn.tensor import apply
@@ -31,8 +29,7 @@ def mul(x, y):
 def div(x, y):
     """x / y, element by element, with broadcasting; integers are divided as float32."""
     x, y = pair("div", x, y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return apply(arithmetic.Div(), floating("div", x), floating("div", y))
+    return apply(arithmetic.Div(), floating("div", x), floating("div", y))
 
 
 def pow(x, exponent):
@@ -40,8 +37,7 @@ def pow(x, exponent):
     x, y = pair("pow", x, exponent)
     if not is_floating(x.dtype) and y.numel() and y.array.min() < 0:
         raise ArgumentError("pow: integers to negative powers are not supported; use floats")
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return apply(arithmetic.Pow(), x, y)
+    return apply(arithmetic.Pow(), x, y)
 
 
 def neg(x):
@@ -56,25 +52,23 @@ def abs(x):
 
 def exp(x):
     """eˣ."""
-    with np.errstate(over="ignore"):
-        return apply(arithmetic.Exp(), floating("exp", x))
+    return apply(arithmetic.Exp(), floating("exp", x))
 
 
 def log(x):
     """ln x; −∞ at 0, NaN below."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return apply(arithmetic.Log(), floating("log", x))
+    return apply(arithmetic.Log(), floating("log", x))
 
 
 def sqrt(x):
     """√x; NaN below 0."""
-    with np.errstate(invalid="ignore"):
-        return apply(arithmetic.Sqrt(), floating("sqrt", x))
+    return apply(arithmetic.Sqrt(), floating("sqrt", x))
 
 
 def square(x):
     """x²."""
-    return mul(x, x)
+    x = operand("square", x)
+    return mul(x, x) if x.dtype != bool else pow(operand("square", x, int64), 2)
 
 
 def clamp(x, min=None, max=None):
@@ -91,7 +85,8 @@ def where(condition, x, y):
         raise DtypeError(f"where: condition must be a bool tensor, got {condition.dtype}")
     x, y = pair("where", x, y)
     broadcastable("where", condition.shape, x.shape, y.shape)
-    return apply(arithmetic.Where(condition.array), x, y)
+    # A copy: the caller may change the condition before backward needs it.
+    return apply(arithmetic.Where(condition.array.copy()), x, y)
 
 
 def sigmoid(x):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minicnn import graph
-from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError
+from minicnn.checks import ArgumentError, IndexRangeError, ShapeError
 from minicnn.functions.operands import operand
 from minicnn.ops.shape import Gather, SetItem, Slice
 from minicnn.tensor import Tensor, apply
@@ -19,7 +19,7 @@ def _entry(item):
         parts = [p if p is None else p.__index__() for p in (item.start, item.stop, item.step)]
         if parts[2] is not None and parts[2] < 1:
             raise ArgumentError(
-                f"index: the step of a slice must be at least 1, got {parts[2]}; use flip to reverse"
+                f"index: a slice's step must be at least 1, got {parts[2]}; flip reverses"
             )
         return slice(*parts)
     if hasattr(item, "__index__") and not isinstance(item, (bool, np.ndarray)):
@@ -30,12 +30,13 @@ def _entry(item):
         item = np.asarray(item)
     if not isinstance(item, np.ndarray) or item.dtype.kind not in "iub":
         kind = item.dtype if isinstance(item, np.ndarray) else type(item).__name__
-        raise DtypeError(
+        raise IndexRangeError(
             f"index: expected integers, slices, None, ..., or integer or bool tensors; got {kind}"
         )
     if item.ndim == 0 and item.dtype.kind != "b":
         return int(item)
-    return item.astype(np.int64) if item.dtype.kind != "b" else item
+    # A copy: the caller may change the index before backward needs it.
+    return item.astype(np.int64 if item.dtype.kind != "b" else bool)
 
 
 def _parse(index, shape):
@@ -96,7 +97,7 @@ def _in_range(i, dim, shape):
 def _array_in_range(array, dim, shape):
     if array.dtype == bool:
         if array.shape != shape[dim : dim + array.ndim]:
-            raise ShapeError(
+            raise IndexRangeError(
                 f"index: a bool mask of shape {array.shape} cannot select from dimensions of "
                 f"shape {shape[dim : dim + array.ndim]}; they must be equal"
             )

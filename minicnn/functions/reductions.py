@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import DtypeError, ShapeError, dimension, dimensions
+from minicnn.checks import DtypeError, IndexRangeError, ShapeError, dimension, dimensions
 from minicnn.dtypes import as_dtype, int64, is_floating
 from minicnn.functions.elementwise import div, where
 from minicnn.functions.operands import operand, pair
@@ -63,7 +63,7 @@ def _arg(name, function, x, dim, keepdim):
     x = operand(name, x)
     dim = None if dim is None else dimension(name, dim, x.ndim)
     if not x.numel():
-        raise ShapeError(f"{name}: an empty tensor of shape {x.shape} has no such place")
+        raise IndexRangeError(f"{name}: an empty tensor of shape {x.shape} has no such place")
     if not x.ndim:
         dim = None
     return Tensor(np.asarray(function(x.array, axis=dim, keepdims=keepdim), int64))

@@ -148,10 +148,10 @@ def max_pool2d(x, kernel, stride, padding, dilation, out):
 @register("max_pool2d_gradient", "plain")
 def max_pool2d_gradient(delta, argmax, size):
     """up(δ) of eq. 1.17: every δ goes to the place of its window's maximum, and adds up there."""
-    n, c = delta.shape[:2]
+    n, c, *out = delta.shape
     dx = np.zeros((n * c, size[0] * size[1]), delta.dtype)
-    planes = np.arange(n * c)[:, None]
-    np.add.at(dx, (planes, argmax.reshape(n * c, -1)), delta.reshape(n * c, -1))
+    planes, flat = np.arange(n * c)[:, None], (n * c, out[0] * out[1])
+    np.add.at(dx, (planes, argmax.reshape(flat)), delta.reshape(flat))
     return dx.reshape(n, c, *size)
 
 

@@ -129,7 +129,8 @@ class Abs(Operation):
         return abs(x)
 
     def backward(self, delta):
-        return delta * array_module(delta).sign(self.x)
+        # +1, −1 or 0; NumPy's sign would make NaN of NaN, PyTorch's makes 0.
+        return delta * ((self.x > 0).astype(delta.dtype) - (self.x < 0))
 
 
 class Exp(Operation):
@@ -188,10 +189,10 @@ class Clamp(Operation):
         self.inside = xp.ones(x.shape, bool)
         z = x
         if self.low is not None:
-            self.inside &= ~(x < self.low)
+            self.inside &= x >= self.low
             z = xp.maximum(z, x.dtype.type(self.low))
         if self.high is not None:
-            self.inside &= ~(x > self.high)
+            self.inside &= x <= self.high
             z = xp.minimum(z, x.dtype.type(self.high))
         return z
 

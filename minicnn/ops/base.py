@@ -58,7 +58,9 @@ class Operation:
     def run(self, *arrays):
         """`forward`, remembering what the gradients will have to look like."""
         self.inputs = [(a.shape, a.dtype) for a in arrays]
-        return self.forward(*arrays)
+        # Infinity and NaN are results like others (log 0, 0/0), as in PyTorch; NumPy would warn.
+        with np.errstate(all="ignore"):
+            return self.forward(*arrays)
 
     def gradients(self, *deltas):
         """`backward`, with its result checked against the inputs; always a tuple."""
@@ -68,7 +70,8 @@ class Operation:
                 "freed by the first. Pass retain_graph=True to every backward() but the last, or "
                 "compute the loss again"
             )
-        result = self.backward(*deltas)
+        with np.errstate(all="ignore"):
+            result = self.backward(*deltas)
         if not isinstance(result, tuple):
             result = (result,)
         if len(result) != len(self.inputs):

@@ -48,8 +48,8 @@ class LogSoftmax(Operation):
 class NegativeLogLikelihood(Operation):
     """L = −(1/N) Σ_n y[n, target_n];  ∂L/∂y is −δ/N at the targets, 0 elsewhere.
 
-    With `reduction` "sum" there is no 1/N; with "none" each sample keeps its own loss and δ. Samples
-    whose target is `ignore_index` take no part, and N does not count them.
+    With `reduction` "sum" there is no 1/N; with "none" each sample keeps its own loss and δ.
+    Samples whose target is `ignore_index` take no part, and N does not count them.
     """
 
     fresh = True

@@ -8,6 +8,8 @@ from minicnn.ops.base import Operation
 
 
 class Reduction(Operation):
+    """The base of the reductions: which axes go, and whether they stay with size 1."""
+
     def __init__(self, dims, keepdim=False):
         self.dims, self.keepdim = dims, keepdim
 

@@ -1,0 +1,3 @@
+"""Is a backward right? Finite differences against it."""
+
+from minicnn.checking.gradcheck import GradcheckError, gradcheck

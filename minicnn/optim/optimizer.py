@@ -1,0 +1,144 @@
+"""`Optimizer`: parameter groups, their options and their state."""
+
+import copy
+
+from minicnn.checks import ArgumentError, DtypeError
+from minicnn.graph import enable_grad, no_grad
+from minicnn.tensor import Tensor
+
+
+def not_negative(name, **options):
+    """Refuse options that are below 0 or not numbers."""
+    for option, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+            raise ArgumentError(f"{name}: {option} must be a number ≥ 0, got {value!r}")
+
+
+class Optimizer:
+    """The base class. A subclass defines ``update(parameter, gradient, state, group)``.
+
+    Attributes:
+        param_groups: dictionaries with ``"params"`` and the options that hold for them.
+        state: for each parameter a dictionary of what the optimiser remembers (velocities, …).
+    """
+
+    def __init__(self, params, defaults):
+        self.defaults = defaults
+        self.param_groups = []
+        self.state = {}
+        if isinstance(params, Tensor):
+            raise DtypeError(
+                f"{type(self).__name__}: params must be tensors in a list or another iterable, "
+                "such as model.parameters(); got a single tensor"
+            )
+        groups = list(params)
+        if not groups:
+            raise ArgumentError(f"{type(self).__name__}: the list of parameters is empty")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group):
+        """Add parameters with options of their own: ``{"params": […], "lr": 0.01}``."""
+        name = type(self).__name__
+        group = dict(param_group)
+        params = group["params"]
+        group["params"] = [params] if isinstance(params, Tensor) else list(params)
+        for p in group["params"]:
+            if not isinstance(p, Tensor):
+                raise DtypeError(f"{name}: parameters must be tensors, got {type(p).__name__}")
+            if not p.is_leaf:
+                raise ArgumentError(f"{name}: a computed tensor cannot be optimised, only leaves")
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        if any(id(p) in known for p in group["params"]):
+            raise ArgumentError(f"{name}: some parameters appear in more than one group")
+        for option, value in self.defaults.items():
+            group.setdefault(option, value)
+        self.check(group)
+        self.param_groups.append(group)
+
+    def check(self, group):
+        """Refuse options that make no sense; for subclasses."""
+
+    def update(self, parameter, gradient, state, group):
+        """Change the array `parameter` in place; for subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} does not define update")
+
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradients, before the next backward adds to them."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none or p.grad is None:
+                    p.grad = None
+                else:
+                    p.grad.zero_()
+
+    def step(self, closure=None):
+        """Update every parameter that has a gradient; returns what `closure` does, if given."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        state = self.state.setdefault(p, {})
+                        self.update(p.array, p.grad.array, state, group)
+                        p._version.changes += 1
+        return loss
+
+    def state_dict(self):
+        """Options and state, with parameters named by their position: what `mc.save` takes."""
+        position = {}
+        groups = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                position.setdefault(p, len(position))
+            options = {k: v for k, v in group.items() if k != "params"}
+            groups.append({**options, "params": [position[p] for p in group["params"]]})
+        state = {
+            position[p]: {k: Tensor(v.copy()) if hasattr(v, "shape") else v for k, v in s.items()}
+            for p, s in self.state.items()
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict):
+        """Take over options and state; refused, with nothing changed, where they do not fit."""
+        name = type(self).__name__
+        saved, own = state_dict["param_groups"], self.param_groups
+        sizes = [[len(g["params"]) for g in groups] for groups in (saved, own)]
+        if sizes[0] != sizes[1]:
+            raise ArgumentError(
+                f"{name}: the state has parameter groups of {sizes[0]} parameters, this optimiser "
+                f"of {sizes[1]}; it belongs to another network or optimiser"
+            )
+        parameters = {}
+        for saved_group, group in zip(saved, own, strict=True):
+            for position, p in zip(saved_group["params"], group["params"], strict=True):
+                parameters[position] = p
+        state = {}
+        for position, entries in state_dict["state"].items():
+            p = parameters[position]
+            state[p] = {}
+            for key, value in entries.items():
+                if isinstance(value, Tensor):
+                    if value.ndim and value.shape != p.shape:
+                        raise ArgumentError(
+                            f"{name}: the state {key!r} of parameter {position} has shape "
+                            f"{value.shape}, the parameter {p.shape}"
+                        )
+                    value = value.array.astype(p.dtype)
+                state[p][key] = value
+        for saved_group, group in zip(saved, own, strict=True):
+            options = {k: copy.copy(v) for k, v in saved_group.items() if k != "params"}
+            group.update(options)
+        self.state = state
+
+    def __repr__(self):
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            options = "\n".join(f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params")
+            lines.append(f"Parameter Group {i}\n{options}")
+        return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"

@@ -1,0 +1,65 @@
+"""Stochastic gradient descent."""
+
+from minicnn.checks import ArgumentError
+from minicnn.optim.optimizer import Optimizer, not_negative
+
+
+class SGD(Optimizer):
+    """w ← w − lr · v,  v ← momentum · v + (1 − dampening) · g,  g = ∂L/∂w + weight_decay · w.
+
+    Without momentum v = g (equation ``sgd``; with it ``sgd-momentum``). In the first step v = g,
+    as in PyTorch. With `nesterov` the step is g + momentum · v.
+
+    Args:
+        params: tensors, or dictionaries of groups.
+        lr: the step size, ≥ 0.
+        momentum, dampening, weight_decay: ≥ 0.
+        maximize: climb instead.
+
+    >>> import minicnn as mc
+    >>> w = mc.tensor([1.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> mc.optim.SGD([w], lr=0.1).step()
+    >>> w
+    tensor([0.8], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        momentum=0,
+        dampening=0,
+        weight_decay=0,
+        nesterov=False,
+        *,
+        maximize=False,
+    ):
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def check(self, group):
+        not_negative("SGD", **{k: group[k] for k in ("lr", "momentum", "weight_decay")})
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ArgumentError("SGD: nesterov needs a momentum > 0 and no dampening")
+
+    def update(self, parameter, gradient, state, group):
+        g = -gradient if group["maximize"] else gradient
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * parameter
+        if group["momentum"]:
+            if "momentum_buffer" not in state:
+                v = state["momentum_buffer"] = g.copy()
+            else:
+                v = state["momentum_buffer"]
+                v *= group["momentum"]
+                v += (1 - group["dampening"]) * g
+            g = g + group["momentum"] * v if group["nesterov"] else v
+        parameter -= group["lr"] * g
