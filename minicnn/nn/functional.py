@@ -216,6 +216,17 @@ def _pool_arguments(name, input, kernel_size, stride, padding):
     return kernel, stride, padding
 
 
+def _refuse_windows_of_padding(name, *axes):
+    """With dilation the entries of a window may all fall outside, before and behind the input."""
+    for n, k, s, p, d, o in zip(*axes, strict=True):
+        places = (np.arange(o) * s - p)[:, None] + np.arange(k) * d
+        if not ((places >= 0) & (places < n)).any(axis=1).all():
+            raise ArgumentError(
+                f"{name}: with dilation {d} and padding {p} some windows of {k} lie in the padding "
+                f"alone, for an input of size {n}; there is no maximum. Use less of either"
+            )
+
+
 def max_pool2d(
     input,
     kernel_size,
@@ -253,6 +264,8 @@ def max_pool2d(
     kernel, stride, padding = _pool_arguments(name, input, kernel_size, stride, padding)
     dilation = as_tuple(name, "dilation", dilation, 2, 1)
     out = window_output(name, input.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    if max(dilation) > 1:
+        _refuse_windows_of_padding(name, input.shape[2:], kernel, stride, padding, dilation, out)
     output, indices = apply(MaxPool2d(kernel, stride, padding, dilation, out), input)
     if added:
         output, indices = squeeze(output, 0), squeeze(indices, 0)

@@ -95,6 +95,11 @@ ERRORS = {
         RuntimeError,
         r"avg_pool2d: padding \(2, 2\) must be at most half of the kernel \(2, 2\)",
     ),
+    "windows of padding alone": (
+        lambda: F.max_pool2d(mc.zeros(1, 1, 4, 4), 2, 1, 1, dilation=5),
+        ValueError,
+        "max_pool2d: with dilation 5 and padding 1 some windows of 2 lie in the padding alone",
+    ),
     "divisor 0": (
         lambda: F.avg_pool2d(IMAGES, 2, divisor_override=0),
         RuntimeError,
