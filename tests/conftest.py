@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -19,3 +21,18 @@ def seed():
 @pytest.fixture
 def rng():
     return np.random.default_rng(20240607)
+
+
+def _no_skip(report):
+    """With MINICNN_NO_SKIPS set, a test that is skipped (for a missing part, say) has failed."""
+    if os.environ.get("MINICNN_NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where nothing may be: {report.longrepr}"
+
+
+def pytest_runtest_logreport(report):
+    _no_skip(report)
+
+
+def pytest_collectreport(report):
+    _no_skip(report)

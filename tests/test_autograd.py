@@ -415,20 +415,20 @@ def test_the_recorder_sees_forward_backward_and_accumulation():
 
 def test_misuse_of_backward_is_a_clear_error():
     x = leaf(3)
-    with pytest.raises(RuntimeError, match="does not require grad.*no_grad"):
+    with pytest.raises(RuntimeError, match=r"does not require grad.*no_grad"):
         mc.ones(1).backward()
     with pytest.raises(RuntimeError, match=r"only for scalar outputs; this one has shape \(3,\)"):
         (x * 2).backward()
     with pytest.raises(RuntimeError, match=r"gradient has shape \(2,\), the tensor \(3,\)"):
         (x * 2).backward(mc.ones(2))
-    with pytest.raises(ValueError, match="create_graph=True is not supported.*first-order"):
+    with pytest.raises(ValueError, match=r"create_graph=True is not supported.*first-order"):
         (x * 2).sum().backward(create_graph=True)
     with pytest.raises(TypeError, match="gradient must be a tensor, got list"):
         (x * 2).backward([1, 1, 1])
 
 
 def test_integers_cannot_require_grad():
-    with pytest.raises(TypeError, match="only floating-point tensors.*int64.*float"):
+    with pytest.raises(TypeError, match=r"only floating-point tensors.*int64.*float"):
         mc.tensor([1, 2], requires_grad=True)
     with pytest.raises(RuntimeError, match="only floating-point"):
         mc.arange(3).requires_grad_()

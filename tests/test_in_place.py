@@ -15,7 +15,9 @@ PROGRAMS = {
     "x[i] = v": lambda x, w: _set(x * 2, 1, w[0]),
     "x[i] = number": lambda x, w: _set(x * 2, (0, 2), 5.0),
     "x[i, :] += v": lambda x, w: _set_add(x * 2, 1, w[1]),
-    "x[:, None-free slice] = v, broadcast": lambda x, w: _set(x * 2, (slice(None), slice(1, 3)), 3.0),
+    "x[:, None-free slice] = v, broadcast": lambda x, w: _set(
+        x * 2, (slice(None), slice(1, 3)), 3.0
+    ),
     "x[places] = v": lambda x, w: _set(x * 2, ([0, 2], [1, 3]), w[0, :2]),
     "a view is changed, the base is used": lambda x, w: _through_view(x * 2, w),
     "the base is changed, an older view is used": lambda x, w: _old_view(x * 2, w),
@@ -25,7 +27,9 @@ PROGRAMS = {
     "zeros without history receive history": lambda x, w: _filled(x, w),
     "changed twice": lambda x, w: _imul(_iadd(x * 2, w), w),
     "changed, then used, then changed": lambda x, w: _interleaved(x * 2, w),
-    "an operation that saves its output, in place on a copy": lambda x, w: _iadd(x.sigmoid() * 1, w),
+    "an operation that saves its output, in place on a copy": lambda x, w: _iadd(
+        x.sigmoid() * 1, w
+    ),
 }
 
 

@@ -1,8 +1,8 @@
 """Every kernel in a few lines of NumPy.
 
 Convolution as one matrix product (*im2col*): each window of x that the kernel W looks at becomes
-a column; then W ⊗ X, for all places at once, is the product of a matrix that holds the kernels as
-rows with the matrix of columns. Both gradients are products with the same matrix:
+a column; then W ⊗ X, for all places of all images at once, is the product of a matrix that holds
+the kernels as rows with the matrix of columns. Both gradients are products with the same matrix:
 
     Z = W · col(X)         eq. 1.11
     ∂L/∂W = δ · col(X)ᵀ    eq. 1.12
@@ -15,7 +15,7 @@ Shapes: x (N, C, H, W); w (F, C/groups, kh, kw); delta like the output (N, F, OH
 import numpy as np
 
 from minicnn.kernels.registry import find, register
-from minicnn.kernels.threads import compute_lock
+from minicnn.kernels.threads import compute_lock, use_blas_threads
 from minicnn.shapes import output_size
 
 # Columns repeat every input kh·kw times. They are made for as many images at a time as fit here.
@@ -26,6 +26,7 @@ WORKSPACE_BYTES = 64 * 2**20
 def matmul(a, b):
     """The matrix product, by NumPy's BLAS."""
     with compute_lock:
+        use_blas_threads(a.size * (b.shape[-1] if b.ndim > 1 else 1))
         return np.matmul(a, b)
 
 
@@ -41,33 +42,29 @@ def _places(kernel, stride, dilation, out):
 
 @register("im2col", "plain")
 def im2col(x, kernel, stride, padding, dilation, out):
-    """(N, C, H, W) → (N, C·kh·kw, OH·OW): column p holds what the window at place p sees."""
+    """(N, C, H, W) → (C·kh·kw, N·OH·OW): a column holds what one window of one image sees."""
     (n, c, _, _), (ph, pw) = x.shape, padding
     x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-    columns = np.empty((n, c, *kernel, *out), x.dtype)
+    columns = np.empty((c, *kernel, n, *out), x.dtype)
     for i, j, rows, cols in _places(kernel, stride, dilation, out):
-        columns[:, :, i, j] = x[:, :, rows, cols]
-    # (N, C, kh, kw, OH, OW) → (N, C·kh·kw, OH·OW)
-    return columns.reshape(n, -1, out[0] * out[1])
+        columns[:, i, j] = x[:, :, rows, cols].swapaxes(0, 1)
+    # (C, kh, kw, N, OH, OW) → (C·kh·kw, N·OH·OW)
+    return columns.reshape(c * kernel[0] * kernel[1], n * out[0] * out[1])
 
 
 @register("col2im", "plain")
-def col2im(columns, channels, size, kernel, stride, padding, dilation, out):
-    """The transpose of `im2col`: every entry is *added* to the place it was copied from."""
-    (height, width), (ph, pw) = size, padding
-    n = columns.shape[0]
-    columns = columns.reshape(n, channels, *kernel, *out)
-    x = np.zeros((n, channels, height + 2 * ph, width + 2 * pw), columns.dtype)
+def col2im(columns, shape, kernel, stride, padding, dilation, out):
+    """The transpose of `im2col`: every entry is *added* to the place it was copied from.
+
+    `shape` is that of the images, (N, C, H, W).
+    """
+    (n, c, height, width), (ph, pw) = shape, padding
+    columns = columns.reshape(c, *kernel, n, *out)
+    x = np.zeros((n, c, height + 2 * ph, width + 2 * pw), columns.dtype)
     for i, j, rows, cols in _places(kernel, stride, dilation, out):
         # += : windows overlap, and a pixel seen by several receives from all of them.
-        x[:, :, rows, cols] += columns[:, :, i, j]
+        x[:, :, rows, cols] += columns[:, i, j].swapaxes(0, 1)
     return x[:, :, ph : ph + height, pw : pw + width]
-
-
-def _columns(x, kernel, stride, padding, dilation, out):
-    if kernel == (1, 1) and stride == (1, 1) and padding == (0, 0):
-        return x.reshape(*x.shape[:2], -1)  # a 1×1 window is a pixel: x is its own column matrix
-    return find("im2col")(x, kernel, stride, padding, dilation, out)
 
 
 def _chunks(images, floats_per_image, itemsize):
@@ -77,33 +74,45 @@ def _chunks(images, floats_per_image, itemsize):
         yield slice(start, min(start + step, images))
 
 
+def _as_rows(maps, groups):
+    """(N, F, OH, OW) → (G, F/G, N·OH·OW): a row holds one map of all images."""
+    n, f, height, width = maps.shape
+    return maps.swapaxes(0, 1).reshape(groups, f // groups, n * height * width)
+
+
+def _as_maps(rows, n, out):
+    """The way back: (G, F/G, N·OH·OW) → (N, F, OH, OW)."""
+    f = rows.shape[0] * rows.shape[1]
+    return rows.reshape(f, n, *out).swapaxes(0, 1)
+
+
 @register("conv2d", "plain")
 def conv2d(x, w, stride, padding, dilation, groups):
     """Z = W · col(X), eq. 1.11 (without the bias)."""
     (n, c, *size), (f, _, *kernel) = x.shape, w.shape
-    kernel = tuple(kernel)
     out = tuple(map(output_size, size, kernel, stride, padding, dilation))
-    places = out[0] * out[1]
     w = w.reshape(groups, f // groups, -1)  # (G, F/G, K) with K = C/G · kh · kw
     z = np.empty((n, f, *out), x.dtype)
-    for part in _chunks(n, c * kernel[0] * kernel[1] * places, x.itemsize):
-        columns = _columns(x[part], kernel, stride, padding, dilation, out)
-        columns = columns.reshape(len(columns), groups, w.shape[2], places)
-        z[part] = find("matmul")(w, columns).reshape(-1, f, *out)
+    for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], x.itemsize):
+        columns = find("im2col")(x[part], tuple(kernel), stride, padding, dilation, out)
+        columns = columns.reshape(groups, w.shape[2], -1)  # the channels of a group lie together
+        z[part] = _as_maps(find("matmul")(w, columns), part.stop - part.start, out)
     return z
 
 
 @register("conv2d_input_gradient", "plain")
 def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     """∂L/∂X = im(Wᵀ · δ), eq. 1.9: rot180(W) ⊗~ δ, written as the transpose of the product."""
-    (n, f, *out), (_, c, *kernel) = delta.shape, w.shape
-    kernel, out, places = tuple(kernel), tuple(out), out[0] * out[1]
-    wt = w.reshape(groups, f // groups, -1).transpose(0, 2, 1)  # (G, K, F/G)
-    dx = np.empty((n, c * groups, *size), delta.dtype)
-    for part in _chunks(n, c * groups * kernel[0] * kernel[1] * places, delta.itemsize):
-        rows = delta[part].reshape(-1, groups, f // groups, places)
-        columns = find("matmul")(wt, rows)
-        dx[part] = find("col2im")(columns, c * groups, size, kernel, stride, padding, dilation, out)
+    (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
+    c = per_group * groups
+    wt = w.reshape(groups, f // groups, -1).swapaxes(1, 2)  # (G, K, F/G)
+    dx = np.empty((n, c, *size), delta.dtype)
+    for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], delta.itemsize):
+        columns = find("matmul")(wt, _as_rows(delta[part], groups))
+        shape = (part.stop - part.start, c, *size)
+        dx[part] = find("col2im")(
+            columns, shape, tuple(kernel), stride, padding, dilation, tuple(out)
+        )
     return dx
 
 
@@ -111,14 +120,12 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
 def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
     """∂L/∂W = Σ over the batch of δ · col(X)ᵀ, eq. 1.12."""
     (n, f, *out), c = delta.shape, x.shape[1]
-    out, places = tuple(out), out[0] * out[1]
     k = c // groups * kernel[0] * kernel[1]
     dw = np.zeros((groups, f // groups, k), delta.dtype)
-    for part in _chunks(n, c * kernel[0] * kernel[1] * places, x.itemsize):
-        columns = _columns(x[part], kernel, stride, padding, dilation, out)
-        columns = columns.reshape(len(columns), groups, k, places)
-        rows = delta[part].reshape(-1, groups, f // groups, places)
-        dw += find("matmul")(rows, columns.swapaxes(-1, -2)).sum(axis=0)
+    for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], x.itemsize):
+        columns = find("im2col")(x[part], kernel, stride, padding, dilation, tuple(out))
+        columns = columns.reshape(groups, k, -1)
+        dw += find("matmul")(_as_rows(delta[part], groups), columns.swapaxes(1, 2))
     return dw.reshape(f, c // groups, *kernel)
 
 

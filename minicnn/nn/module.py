@@ -96,7 +96,11 @@ class Module:
         object.__delattr__(self, name)
 
     def __dir__(self):
-        own = [name for h in ("_parameters", "_modules", "_buffers") for name in self.__dict__.get(h, ())]
+        own = [
+            name
+            for h in ("_parameters", "_modules", "_buffers")
+            for name in self.__dict__.get(h, ())
+        ]
         return [*super().__dir__(), *own]
 
     def register_parameter(self, name, param):

@@ -58,7 +58,11 @@ CASES = {
     "vector times matrix": (lambda m, x, y: x @ y, ((4,), (2, 4, 3)), (-3, 3)),
     "vector times vector": (lambda m, x, y: x @ y, ((4,), (4,)), (-3, 3)),
     "reshape": (lambda m, x: m.reshape(x, (4, -1)), ((2, 3, 4),), (-3, 3)),
-    "reshape of a transpose": (lambda m, x: x.permute(2, 0, 1).reshape(8, 3), ((2, 3, 4),), (-3, 3)),
+    "reshape of a transpose": (
+        lambda m, x: x.permute(2, 0, 1).reshape(8, 3),
+        ((2, 3, 4),),
+        (-3, 3),
+    ),
     "view": (lambda m, x: x.view(-1, 2), (A,), (-3, 3)),
     "flatten": (lambda m, x: m.flatten(x, 1), ((2, 3, 4),), (-3, 3)),
     "flatten 0-d": (lambda m, x: m.flatten(x), ((),), (-3, 3)),
@@ -104,11 +108,10 @@ def test_values_and_gradients(name, rng):
         np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", CASES)
+# At a tie there is no derivative; PyTorch's choice is compared above.
+@pytest.mark.parametrize("name", [name for name in CASES if "ties" not in name])
 def test_gradients_by_finite_differences(name, rng):
     function, shapes, (low, high) = CASES[name]
-    if "ties" in name:
-        pytest.skip("at a tie there is no derivative; PyTorch's choice is compared above")
     # Distinct values, away from the kinks at 0, ±1, 1.5 and 0.2.
     count = sum(int(np.prod(s)) for s in shapes)
     levels = np.linspace(max(low, -4), min(high, 4), count + 2)[1:-1] + 0.0137
@@ -148,7 +151,21 @@ def test_result_dtypes(symbol, first):
         assert names[0] == names[1], (symbol, first, second)
 
 
-UNARY = "exp log sqrt sigmoid tanh sum argmax amax neg abs square all any".split()
+UNARY = [
+    "exp",
+    "log",
+    "sqrt",
+    "sigmoid",
+    "tanh",
+    "sum",
+    "argmax",
+    "amax",
+    "neg",
+    "abs",
+    "square",
+    "all",
+    "any",
+]
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -175,7 +192,21 @@ SPECIAL = [float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1e300, -1e300, 
 
 
 @pytest.mark.parametrize(
-    "name", "exp log sqrt sigmoid tanh relu neg abs square softmax log_softmax clamp".split()
+    "name",
+    [
+        "exp",
+        "log",
+        "sqrt",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "neg",
+        "abs",
+        "square",
+        "softmax",
+        "log_softmax",
+        "clamp",
+    ],
 )
 def test_special_values(name):
     results = []
@@ -190,13 +221,22 @@ def test_special_values(name):
 
 
 REFUSED = {
-    "shapes do not broadcast": (lambda m: m.ones(2, 3) + m.ones(4), r"add: shapes \(2, 3\) and \(4,\)"),
+    "shapes do not broadcast": (
+        lambda m: m.ones(2, 3) + m.ones(4),
+        r"add: shapes \(2, 3\) and \(4,\)",
+    ),
     "matmul sizes": (lambda m: m.ones(2, 3) @ m.ones(4, 3), r"matmul: .*Did you mean y.T\?"),
-    "matmul dtypes": (lambda m: m.ones(2, 2) @ m.ones(2, 2, dtype=m.float64), "expected both of one"),
+    "matmul dtypes": (
+        lambda m: m.ones(2, 2) @ m.ones(2, 2, dtype=m.float64),
+        "expected both of one",
+    ),
     "matmul 0-d": (lambda m: m.tensor(1.0) @ m.ones(2), "at least one dimension"),
     "reshape count": (lambda m: m.ones(2, 3).reshape(4, 2), "6 elements, which do not fit"),
     "reshape two free": (lambda m: m.ones(2, 3).reshape(-1, -1), "at most one −1"),
-    "view of a transpose": (lambda m: m.ones(2, 3).transpose(0, 1).view(6), r"view: .*\.reshape\(\)"),
+    "view of a transpose": (
+        lambda m: m.ones(2, 3).transpose(0, 1).view(6),
+        r"view: .*\.reshape\(\)",
+    ),
     "dim out of range": (lambda m: m.ones(2).sum(1), r"sum: dim 1 is out of range"),
     "dim twice": (lambda m: m.ones(2, 3).sum((0, 0)), "more than once"),
     "permute not all": (lambda m: m.ones(2, 3).permute(0, 0), "exactly once"),
@@ -211,7 +251,10 @@ REFUSED = {
     "float index": (lambda m: m.ones(3)[m.ones(1)], "index: expected integers"),
     "negative step": (lambda m: m.ones(3)[::-1], "step must be at least 1"),
     "mean of integers": (lambda m: m.ones(3, dtype=m.int64).mean(), "mean: expected a floating"),
-    "softmax of integers": (lambda m: m.softmax(m.ones(3, dtype=m.int64), 0), "softmax: expected a"),
+    "softmax of integers": (
+        lambda m: m.softmax(m.ones(3, dtype=m.int64), 0),
+        "softmax: expected a",
+    ),
     "truth of many": (lambda m: bool(m.ones(2)), "ambiguous"),
     "item of many": (lambda m: m.ones(2).item(), "item: only a tensor of one element"),
     "argmax of nothing": (lambda m: m.argmax(m.zeros(0)), "argmax: an empty tensor"),

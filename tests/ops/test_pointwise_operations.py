@@ -63,9 +63,7 @@ def test_cross_entropy_equals_the_textbook_and_its_expansion(z, data):
     np.testing.assert_allclose(value, textbook.cross_entropy(z, target), rtol=1e-10, atol=1e-12)
     expected = delta * textbook.cross_entropy_gradient(z, target)
     np.testing.assert_allclose(dz, expected, rtol=1e-9, atol=1e-12)
-    composed, (dz2,), _ = forward_and_back(
-        lambda t: F.nll_loss(F.log_softmax(t, 1), labels), z
-    )
+    composed, (dz2,), _ = forward_and_back(lambda t: F.nll_loss(F.log_softmax(t, 1), labels), z)
     np.testing.assert_allclose(composed, value, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(dz2, dz, rtol=1e-9, atol=1e-12)
     y, (dz3,), delta = forward_and_back(lambda t: F.log_softmax(t, 1), z)

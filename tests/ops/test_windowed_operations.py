@@ -138,9 +138,7 @@ def test_max_pooling_equals_the_textbook(case, values):
     delta = rng.standard_normal(y.shape).astype(case["dtype"])
     expected = textbook.max_pool2d_gradient(delta, argmax, case["size"])
     for variant in ("cpu", "plain"):
-        out, dx = run_pool(
-            lambda t: F.max_pool2d(t, *options), x, delta, case["layout"], variant
-        )
+        out, dx = run_pool(lambda t: F.max_pool2d(t, *options), x, delta, case["layout"], variant)
         np.testing.assert_array_equal(out, y)
         np.testing.assert_allclose(dx, expected, rtol=1e-5, atol=1e-6)
         with kernels(variant):
@@ -160,9 +158,7 @@ def test_mean_pooling_equals_the_textbook(case, count_include_pad, divisor):
     delta = rng.standard_normal(y.shape).astype(case["dtype"])
     expected = textbook.avg_pool2d_gradient(delta, case["size"], *options)
     for variant in ("cpu", "plain"):
-        out, dx = run_pool(
-            lambda t: F.avg_pool2d(t, *options), x, delta, case["layout"], variant
-        )
+        out, dx = run_pool(lambda t: F.avg_pool2d(t, *options), x, delta, case["layout"], variant)
         np.testing.assert_allclose(out, y, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(dx, expected, rtol=1e-5, atol=1e-6)
 

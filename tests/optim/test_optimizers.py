@@ -30,9 +30,7 @@ def gradients(steps=6):
 
 def parameters(module):
     rng = np.random.default_rng(12)
-    return [
-        module.tensor(rng.standard_normal(s), requires_grad=True) for s in ((3, 2), (4,), (2,))
-    ]
+    return [module.tensor(rng.standard_normal(s), requires_grad=True) for s in ((3, 2), (4,), (2,))]
 
 
 def run(module, name, options, steps):

@@ -20,7 +20,7 @@ def _im2col(x, columns, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
         image = x[plane // c, plane % c]
         for i in range(kh):
             for j in range(kw):
-                row = columns[plane // c, (plane % c) * kh * kw + i * kw + j]
+                row = columns[(plane % c) * kh * kw + i * kw + j, plane // c]
                 shift = j * dw - pw
                 # Windows first … last − 1 of an output row see a pixel, the others padding.
                 first = min(max(0, -(shift // sw)), ow)
@@ -32,8 +32,10 @@ def _im2col(x, columns, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
                         target[:] = 0
                         continue
                     source = image[y]
-                    target[:first] = 0
-                    target[last:] = 0
+                    for q in range(first):
+                        target[q] = 0
+                    for q in range(last, ow):
+                        target[q] = 0
                     if sw == 1:
                         target[first:last] = source[first + shift : last + shift]
                     else:
@@ -49,7 +51,7 @@ def _col2im(columns, x, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
         image[:] = 0
         for i in range(kh):
             for j in range(kw):
-                row = columns[plane // c, (plane % c) * kh * kw + i * kw + j]
+                row = columns[(plane % c) * kh * kw + i * kw + j, plane // c]
                 shift = j * dw - pw
                 first = min(max(0, -(shift // sw)), ow)
                 last = max(first, min(ow, (width - 1 - shift) // sw + 1))
@@ -65,17 +67,16 @@ def _col2im(columns, x, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
 
 @register("im2col", "cpu")
 def im2col(x, kernel, stride, padding, dilation, out):
-    columns = np.empty((len(x), x.shape[1] * kernel[0] * kernel[1], out[0] * out[1]), x.dtype)
+    k, places = x.shape[1] * kernel[0] * kernel[1], out[0] * out[1]
+    columns = np.empty((k, len(x), places), x.dtype)
     _im2col(np.ascontiguousarray(x), columns, *kernel, *stride, *padding, *dilation, *out)
-    return columns
+    return columns.reshape(k, len(x) * places)
 
 
 @register("col2im", "cpu")
-def col2im(columns, channels, size, kernel, stride, padding, dilation, out):
-    n = len(columns)
-    x = np.empty((n, channels, *size), columns.dtype)
-    # (N, G, K, OH·OW) → (N, C·kh·kw, OH·OW): the channels of a group lie together.
-    shape = (n, channels * kernel[0] * kernel[1], out[0] * out[1])
-    columns = np.ascontiguousarray(columns).reshape(shape)
+def col2im(columns, shape, kernel, stride, padding, dilation, out):
+    x = np.empty(shape, columns.dtype)
+    k, places = shape[1] * kernel[0] * kernel[1], out[0] * out[1]
+    columns = np.ascontiguousarray(columns).reshape(k, shape[0], places)
     _col2im(columns, x, *kernel, *stride, *padding, *dilation, *out)
     return x

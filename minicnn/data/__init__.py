@@ -1,0 +1,26 @@
+"""Data: data sets, their transforms, and the loader that makes batches of them.
+
+>>> from minicnn import data
+>>> digits = data.BundledMNIST(transform=data.transforms.ToTensor())
+>>> images, labels = next(iter(data.DataLoader(digits, batch_size=64)))
+>>> images.shape, labels.shape
+((64, 1, 28, 28), (64,))
+"""
+
+from minicnn.data import transforms
+from minicnn.data.collate import default_collate, default_convert
+from minicnn.data.datasets import ConcatDataset, Dataset, Subset, TensorDataset
+from minicnn.data.download import DownloadError
+from minicnn.data.idx import read_idx, write_idx
+from minicnn.data.labelled_images import LabelledImages
+from minicnn.data.loader import DataLoader
+from minicnn.data.mnist import MNIST, BundledMNIST, FashionMNIST, MissingFilesError
+from minicnn.data.samplers import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from minicnn.data.splits import random_split, stratified_split
