@@ -33,7 +33,7 @@ from minicnn.training import DivergenceError, check_loss, load_checkpoint, save_
 RECIPES = {
     "mnist": {
         "activation": "tanh",
-        "epochs": 15,
+        "epochs": 20,
         "batch_size": 64,
         "lr": 0.05,
         "momentum": 0.9,
