@@ -6,10 +6,9 @@ import numpy as np
 
 from minicnn import graph
 from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
-from minicnn.device import as_device, device_of
-from minicnn.dtypes import as_dtype, is_floating
+from minicnn.device import device_of
+from minicnn.dtypes import is_floating
 from minicnn.graph import Node, Version
-from minicnn.ops.arithmetic import Cast, Clone
 from minicnn.ops.shape import WriteThrough
 
 
@@ -323,118 +322,7 @@ class Tensor:
         self._version.rewritten += 1
         self._requires_grad = False
 
-    # ------------------------------------------------------------------ conversions
-
-    def to(self, *args, dtype=None, device=None, copy=False):
-        """The tensor in another dtype or on another device; itself where nothing changes."""
-        for a in args:
-            if isinstance(a, Tensor):
-                dtype, device = a.dtype, a.device
-            elif isinstance(a, str) and a.split(":")[0] in ("cpu", "cuda"):
-                device = a
-            else:
-                dtype = a
-        if device is not None:
-            as_device(device)
-        if dtype is not None and as_dtype(dtype, "to") != self.dtype:
-            return apply(Cast(as_dtype(dtype, "to")), self)
-        return self.clone() if copy else self
-
-    def cpu(self):
-        return self.to("cpu")
-
-    def cuda(self):
-        return self.to("cuda")
-
-    def float(self):
-        return self.to(np.dtype("float32"))
-
-    def double(self):
-        return self.to(np.dtype("float64"))
-
-    def half(self):
-        return self.to(np.dtype("float16"))
-
-    def long(self):
-        return self.to(np.dtype("int64"))
-
-    def int(self):
-        return self.to(np.dtype("int32"))
-
-    def bool(self):
-        return self.to(np.dtype("bool"))
-
-    def type_as(self, other):
-        return self.to(other.dtype)
-
-    def clone(self):
-        """A copy in memory of its own, which gradients pass through."""
-        return apply(Clone(), self)
-
-    def contiguous(self):
-        """The tensor itself if its memory is in row-major order, else a copy that is."""
-        if self.is_contiguous():
-            return self
-        copy = self.clone()
-        copy.array = np.ascontiguousarray(copy.array)
-        return copy
-
-    def item(self):
-        """The value of a tensor of one element, as a Python number."""
-        if self.numel() != 1:
-            raise ArgumentError(
-                f"item: only a tensor of one element is a number; this one has shape {self.shape}"
-            )
-        return self.array.item()
-
-    def tolist(self):
-        """The values as nested lists of Python numbers."""
-        return self.array.tolist()
-
-    def numpy(self):
-        """The NumPy array on the same memory; refused where gradients would be lost unseen."""
-        if self.requires_grad:
-            raise GraphError(
-                "numpy: this tensor requires grad, and NumPy would not carry its history; "
-                "use x.detach().numpy()"
-            )
-        return self.array
-
-    def __array__(self, dtype=None, copy=None):
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
-
-    def __dlpack__(self, **options):
-        return self.numpy().__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.array.__dlpack_device__()
-
-    def __float__(self):
-        return float(self.item())
-
-    def __int__(self):
-        return int(self.item())
-
-    def __index__(self):
-        if is_floating(self.dtype):
-            raise DtypeError(f"a tensor of {self.dtype} cannot be used as an index")
-        return int(self.item())
-
-    def __bool__(self):
-        if self.numel() != 1:
-            raise ArgumentError(
-                f"the truth of a tensor with {self.numel()} elements is ambiguous; "
-                "use .any() or .all()"
-            )
-        return bool(self.item())
-
-    def __iter__(self):
-        if not self.ndim:
-            raise DtypeError("a 0-d tensor cannot be iterated over")
-        return (self[i] for i in range(len(self)))
+    # ------------------------------------------------------------------ Python's protocols
 
     def __hash__(self):
         return id(self)

@@ -3,7 +3,15 @@
 Each checks its arguments, brings dtypes together, and runs operations of `minicnn.ops`.
 """
 
-from minicnn.functions import comparisons, elementwise, in_place, products, reductions, shaping
+from minicnn.functions import (
+    comparisons,
+    conversions,
+    elementwise,
+    in_place,
+    products,
+    reductions,
+    shaping,
+)
 from minicnn.functions.indexing import getitem, setitem
 from minicnn.tensor import Tensor
 
@@ -14,6 +22,7 @@ _METHODS = {
     products: "matmul",
     shaping: "reshape view flatten permute transpose t squeeze unsqueeze expand flip",
     comparisons: "eq ne lt le gt ge isnan all any equal allclose",
+    conversions: "to cpu cuda type_as clone contiguous item tolist numpy",
     in_place: "copy_ add_ sub_ mul_ div_ fill_ zero_",
 }
 _OPERATORS = {
@@ -37,6 +46,14 @@ _OPERATORS = {
     "__le__": comparisons.le,
     "__gt__": comparisons.gt,
     "__ge__": comparisons.ge,
+    "__array__": conversions.as_array,
+    "__dlpack__": conversions.as_dlpack,
+    "__dlpack_device__": conversions.as_dlpack_device,
+    "__float__": conversions.as_float,
+    "__int__": conversions.as_int,
+    "__index__": conversions.as_index,
+    "__bool__": conversions.as_bool,
+    "__iter__": conversions.as_iter,
     "__getitem__": getitem,
     "__setitem__": setitem,
 }
@@ -44,7 +61,7 @@ _OPERATORS = {
 for _module, _names in _METHODS.items():
     for _name in _names.split():
         setattr(Tensor, _name, getattr(_module, _name))
-for _name, _function in _OPERATORS.items():
+for _name, _function in (_OPERATORS | conversions.DTYPE_METHODS).items():
     setattr(Tensor, _name, _function)
 # The operators with the tensor on the right of a number.
 Tensor.__rsub__ = lambda x, y: elementwise.sub(y, x)
