@@ -1,0 +1,11 @@
+"""Pictures of images, weights, activations and results.
+
+The figures need matplotlib and Pillow: ``pip install "minicnn[examples]"``. Importing this package,
+and `make_grid`, need neither.
+"""
+
+from minicnn.plot.grid import make_grid, save_image
+from minicnn.plot.history import curves
+from minicnn.plot.sheet import mistakes
+from minicnn.plot.table import confusion_matrix
+from minicnn.plot.tiles import feature_maps, kernels
