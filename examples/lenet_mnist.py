@@ -29,7 +29,8 @@ from minicnn.data import transforms as T
 from minicnn.training import DivergenceError, check_loss, load_checkpoint, save_checkpoint
 
 # The digits' recipe was tuned on a validation split of the training images, never on the test
-# images. The other one is the LeNet of the textbooks, which its published figures belong to.
+# images. The other one is the LeNet of the textbooks, which its published figures belong to; it
+# differs only in the standardised input, which was seen to help on a validation split.
 RECIPES = {
     "mnist": {
         "activation": "tanh",
@@ -56,8 +57,8 @@ RECIPES = {
         "init": "xavier",
         "shift": 0,
         "validation": 0.0,
-        "mean": 0.0,
-        "std": 1.0,
+        "mean": 0.2860,
+        "std": 0.3530,
     },
 }
 USER_ERRORS = (
