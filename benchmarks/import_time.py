@@ -45,6 +45,7 @@ def main():
         rows.append(f"| `{name}` | {result[name]['median']:.3f} | {result[name]['best']:.3f} |")
     here = machine.description()
     folder = machine.ROOT / "benchmarks" / "results"
+    folder.mkdir(exist_ok=True)
     text = "\n".join(rows)
     (folder / "import_time.md").write_text(
         f"# Importing minicnn\n\n{text}\n\nAn empty process ({nothing:.3f} s) is subtracted.\n\n"

@@ -84,6 +84,7 @@ def main():
     text, found = table(runs, columns)
     name = "lenet_" + arguments.dataset.replace("-", "_")
     folder = machine.ROOT / "benchmarks" / "results"
+    folder.mkdir(exist_ok=True)
     command = f"python benchmarks/lenet_accuracy.py --dataset {arguments.dataset}"
     command += " --data-dir DIR" if arguments.data_dir else ""
     (folder / f"{name}.md").write_text(

@@ -386,6 +386,9 @@ def main(argv=None):
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # outside of training, or a second time
+        print("interrupted; a run that had begun goes on with --resume", file=sys.stderr)
+        return 130
 
 
 def run_all(arguments, console):

@@ -11,6 +11,7 @@ from minicnn import autograd, data, equations, models, nn, optim, plot, textbook
 from minicnn._version import __version__
 from minicnn.autograd import enable_grad, is_grad_enabled, no_grad
 from minicnn.checking import gradcheck
+from minicnn.config import show_config
 from minicnn.creation import (
     arange,
     as_tensor,
@@ -18,6 +19,7 @@ from minicnn.creation import (
     eye,
     from_numpy,
     full,
+    linspace,
     ones,
     ones_like,
     rand,
@@ -30,19 +32,28 @@ from minicnn.creation import (
 )
 from minicnn.dtypes import bool, float16, float32, float64, int32, int64, uint8
 from minicnn.functions.comparisons import all, allclose, any, eq, equal, ge, gt, isnan, le, lt, ne
+from minicnn.functions.einsum import einsum
 from minicnn.functions.elementwise import (
     abs,
     add,
     clamp,
+    cos,
     div,
     exp,
+    floor_divide,
     log,
     log_softmax,
+    masked_fill,
+    maximum,
+    minimum,
     mul,
     neg,
     pow,
     relu,
+    remainder,
     sigmoid,
+    sign,
+    sin,
     softmax,
     sqrt,
     square,
@@ -50,19 +61,32 @@ from minicnn.functions.elementwise import (
     tanh,
     where,
 )
+from minicnn.functions.logic import (
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+)
+from minicnn.functions.ordering import argsort, sort, topk
 from minicnn.functions.products import matmul
+from minicnn.functions.rearranging import chunk, repeat, roll, split, unflatten
 from minicnn.functions.reductions import (
     amax,
     amin,
     argmax,
     argmin,
+    cumsum,
     max,
-    maximum,
     mean,
     min,
-    minimum,
+    prod,
     sum,
 )
+from minicnn.functions.selecting import gather, index_select
 from minicnn.functions.shaping import (
     cat,
     expand,
@@ -76,7 +100,9 @@ from minicnn.functions.shaping import (
     unsqueeze,
     view,
 )
+from minicnn.functions.statistics import logsumexp, std, var
 from minicnn.kernels import kernels
+from minicnn.kernels.threads import get_num_threads, set_num_threads
 from minicnn.random import Generator, manual_seed
 from minicnn.serialization import load, save
 from minicnn.tensor import Tensor

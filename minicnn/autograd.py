@@ -1,10 +1,23 @@
-"""Gradients on request, and operations of the user's own (`torch.autograd`'s names)."""
+"""Gradients on request, operations of the user's own, and the search for NaN.
+
+The names are those of `torch.autograd`.
+"""
+
+import linecache
+import os
+import sys
+from contextlib import ContextDecorator
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from minicnn.checks import DtypeError, GraphError
 from minicnn.graph import (
     enable_grad,
     first_order_only,
     is_grad_enabled,
+    mode,
     no_grad,
     record,
     run_backward,
@@ -16,6 +29,7 @@ from minicnn.tensor import Tensor, attach
 __all__ = [
     "Function",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "is_grad_enabled",
@@ -92,7 +106,101 @@ def grad(
             "grad: the outputs do not depend on one of the inputs; pass allow_unused=True to "
             "receive None for it"
         )
-    return tuple(f if f is None else Tensor(f.copy()) for f in found)
+    return tuple(f if f is None else Tensor(np.array(f)) for f in found)
+
+
+# ------------------------------------------------------------------------ the search for NaN
+
+
+class detect_anomaly(ContextDecorator):
+    """Inside ``with detect_anomaly():`` a NaN that backward makes is an error.
+
+    The error names the operation and the line of Python that ran its forward, so the forward has
+    to run inside too. It costs time: for debugging.
+
+    Args:
+        check_nan: False only remembers the lines.
+
+    Raises:
+        GraphError: (in backward) an operation answered with a gradient that holds NaN.
+
+    >>> import minicnn as mc
+    >>> x = mc.tensor([0.0], requires_grad=True)
+    >>> with mc.autograd.detect_anomaly():
+    ...     y = mc.sqrt(x) * 0  # δ = 0 meets the slope of √x at 0, which is infinite
+    ...     try:
+    ...         y.backward()
+    ...     except RuntimeError as error:
+    ...         print(str(error)[:53])
+    Sqrt: backward returned NaN in the gradient for input
+    """
+
+    def __init__(self, check_nan=True):
+        self.check_nan = check_nan
+        self._entered = []
+
+    def _recreate_cm(self):
+        return type(self)(self.check_nan)
+
+    def __enter__(self):
+        watching = record(_NanWatch(self.check_nan, mode().recorder))
+        watching.__enter__()
+        self._entered.append(watching)
+
+    def __exit__(self, *error):
+        self._entered.pop().__exit__(*error)
+
+
+class _NanWatch:
+    """The `Recorder` of `detect_anomaly`; a recorder that was there before goes on seeing all."""
+
+    def __init__(self, check_nan, before):
+        self.check_nan, self.before = check_nan, before
+        # Weakly: to watch a graph is not to keep it.
+        self.lines = WeakKeyDictionary()
+
+    def forward(self, node, operation, inputs, outputs):
+        if node is not None:
+            self.lines[node] = _line_of_the_user()
+        if self.before is not None:
+            self.before.forward(node, operation, inputs, outputs)
+
+    def backward(self, node, deltas, gradients):
+        if self.before is not None:
+            self.before.backward(node, deltas, gradients)
+        if not self.check_nan:
+            return
+        for i, (edge, gradient) in enumerate(zip(node.edges, gradients, strict=True)):
+            if edge is None or gradient is None or not (gradient != gradient).any():
+                continue
+            arrived = any((delta != delta).any() for delta in deltas)
+            raise GraphError(
+                f"{node.operation.name}: backward returned NaN in the gradient for input {i}"
+                + (" (there was NaN in the δ it received already)" if arrived else "")
+                + (
+                    f". Its forward ran in {self.lines[node]}"
+                    if node in self.lines
+                    else ". Where its forward ran is not known: run it under detect_anomaly too"
+                )
+            )
+
+    def accumulate(self, leaf, delta):
+        if self.before is not None:
+            self.before.accumulate(leaf, delta)
+
+
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
+
+def _line_of_the_user():
+    """``file, line n, in function: the line``, of the innermost code outside of minicnn."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, line, frame.f_globals).strip()
+    where = f"{file}, line {line}, in {frame.f_code.co_name}"
+    return f"{where}: {text}" if text else where
 
 
 # ------------------------------------------------------------- operations of the user's own
@@ -137,6 +245,8 @@ class _FunctionOperation(Operation):
         with no_grad():
             result = self.function.backward(self.context, *[Tensor(d) for d in deltas])
         result = result if isinstance(result, tuple) else (result,)
+        if all(g is None for g in result[self.arguments :]):
+            result = result[: self.arguments]
         if len(result) != self.arguments:
             raise GraphError(
                 f"{self.name}: backward returned {len(result)} gradients for the {self.arguments} "
@@ -203,10 +313,12 @@ class Function:
         without = [id(t) for t in context.without_gradient]
         differentiable = [id(t) not in without for t in outputs]
         # What is saved keeps its memory but not its history: a saved output would lead back to
-        # this node, in a circle. And an input that is returned must not become its own ancestor.
-        context.saved = tuple(t.detach() for t in context.saved)
-        outputs = [t.detach() if any(t is i for i in inputs) else t for t in outputs]
+        # this node, in a circle. And a tensor that is returned but was there before, an input say,
+        # must not become its own ancestor.
+        context.saved = tuple(t if t is None else t.detach() for t in context.saved)
+        outputs = [t.detach() for t in outputs]
         if context.saved:
             operation.saves = ("context",)
-        attach(operation, inputs, outputs, context.saved, differentiable)
+        saved = [t for t in context.saved if t is not None]
+        attach(operation, inputs, outputs, saved, differentiable)
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]

@@ -1,53 +1,16 @@
 """Making tensors."""
 
+import math
+
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError
+from minicnn.checks import ArgumentError, DtypeError
 from minicnn.device import as_device
-from minicnn.dtypes import DTYPES, as_dtype, float32, float64, int64
+from minicnn.dtypes import as_dtype, float32, float64, int64, is_floating, result_type
+from minicnn.functions.from_data import array_of
+from minicnn.functions.operands import NUMBERS, fitting_number, tensor_only
 from minicnn.random import numpy_generator
 from minicnn.tensor import Tensor
-
-
-def _first_number(data):
-    while isinstance(data, (list, tuple)) and len(data):
-        data = data[0]
-    return data
-
-
-def _array(name, data, dtype):
-    """`data` as an array of one of minicnn's dtypes, in memory of its own."""
-    if isinstance(data, Tensor):
-        data = data.array
-    elif isinstance(data, (list, tuple)) and isinstance(_first_number(data), Tensor):
-        data = _nested_arrays(data)
-    known = isinstance(data, (np.ndarray, np.generic))
-    try:
-        array = np.array(data)
-    except ValueError:
-        raise ShapeError(
-            f"{name}: the nested lists are ragged: all lists of one depth must have one length"
-        ) from None
-    if dtype is None:
-        if known:
-            dtype = array.dtype
-        elif array.dtype == float64 and not isinstance(_first_number(data), np.generic):
-            dtype = float32  # Python's floats: the default dtype
-        elif not array.size:
-            dtype = float32
-        else:
-            dtype = array.dtype
-    if array.dtype.kind not in "biuf":
-        raise DtypeError(
-            f"{name}: {type(data).__name__} of {array.dtype} is not a tensor of numbers"
-        )
-    return array.astype(as_dtype(dtype, name), order="C", copy=False)
-
-
-def _nested_arrays(data):
-    if isinstance(data, Tensor):
-        return data.detach().array
-    return [_nested_arrays(d) for d in data] if isinstance(data, (list, tuple)) else data
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
@@ -68,7 +31,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
             [3, 4]])
     """
     _device("tensor", device)
-    return Tensor(_array("tensor", data, dtype), requires_grad)
+    return Tensor(array_of("tensor", data, dtype), requires_grad)
 
 
 def as_tensor(data, dtype=None, device=None):
@@ -76,18 +39,53 @@ def as_tensor(data, dtype=None, device=None):
     _device("as_tensor", device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    if isinstance(data, np.ndarray) and data.dtype in DTYPES:
-        return from_numpy(data) if dtype is None else from_numpy(data).to(dtype)
+    if isinstance(data, np.ndarray):
+        shared = _shared("as_tensor", data)
+        return shared if dtype is None else shared.to(as_dtype(dtype, "as_tensor"))
     return tensor(data, dtype=dtype)
 
 
-def from_numpy(array):
-    """A tensor on the memory of a NumPy array: a change of one shows in the other."""
+def from_numpy(ndarray):
+    """A tensor on the memory of a NumPy array: a change of one shows in the other.
+
+    A read-only array gives a tensor that cannot be changed in place.
+
+    Raises:
+        DtypeError: not an array, or one whose dtype minicnn does not have.
+        ArgumentError: the array is byte-swapped, or has negative strides (a reversed view): as in
+            PyTorch its memory cannot be a tensor's; ``.copy()`` makes one that can.
+
+    >>> import minicnn as mc, numpy as np
+    >>> array = np.zeros(2)
+    >>> x = mc.from_numpy(array)
+    >>> array[0] = 1
+    >>> x
+    tensor([1., 0.], dtype=float64)
+    """
+    return _shared("from_numpy", ndarray)
+
+
+def _shared(name, array):
     if not isinstance(array, np.ndarray):
-        raise DtypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}")
-    if array.dtype not in DTYPES or not array.dtype.isnative:
-        return Tensor(array.astype(as_dtype(array.dtype, "from_numpy")))
-    return Tensor(array)
+        raise DtypeError(f"{name}: expected a NumPy array, got {type(array).__name__}")
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(f"{name}: an array of {array.dtype} is not a tensor of numbers")
+    if not array.dtype.isnative:
+        raise ArgumentError(
+            f"{name}: the array's bytes are in another order than this machine's; convert it, "
+            "array.astype(array.dtype.newbyteorder('='))"
+        )
+    as_dtype(array.dtype, name)
+    if any(s < 0 for s in array.strides):
+        raise ArgumentError(
+            f"{name}: the array is a reversed view (strides {array.strides}); pass array.copy()"
+        )
+    if any(s % array.itemsize for s in array.strides):
+        raise ArgumentError(
+            f"{name}: the array's strides {array.strides} are no multiples of its elements' "
+            f"{array.itemsize} bytes; pass array.copy()"
+        )
+    return Tensor(np.asarray(array))
 
 
 def _device(name, device):
@@ -95,13 +93,22 @@ def _device(name, device):
         as_device(device)
 
 
-def _shape(name, size):
-    if len(size) == 1 and not hasattr(size[0], "__index__"):
-        size = size[0]
+def _shape(name, sizes, keyword=None):
+    """Sizes given as separate arguments, as one sequence, or by keyword."""
+    if keyword is not None:
+        if sizes or hasattr(keyword, "__index__"):
+            raise DtypeError(f"{name}: give the sizes once, as arguments or as size=(…)")
+        sizes = (keyword,)
+    if not sizes:
+        raise DtypeError(f"{name}: the sizes are missing; for a 0-d tensor pass ()")
+    if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
+        sizes = sizes[0]
     try:
-        shape = tuple(s.__index__() for s in size)
+        shape = tuple(s.__index__() for s in sizes)
+        if any(isinstance(s, bool) for s in sizes):
+            raise TypeError
     except (TypeError, AttributeError):
-        raise DtypeError(f"{name}: sizes must be integers, got {size!r}") from None
+        raise DtypeError(f"{name}: sizes must be integers, got {sizes!r}") from None
     if min(shape, default=0) < 0:
         raise ArgumentError(f"{name}: sizes must be at least 0, got {shape}")
     return shape
@@ -110,82 +117,164 @@ def _shape(name, size):
 def _made(name, array, dtype, device, requires_grad, default=float32):
     _device(name, device)
     dtype = default if dtype is None else as_dtype(dtype, name)
-    return Tensor(array.astype(dtype, copy=False), requires_grad)
+    with np.errstate(all="ignore"):
+        return Tensor(array.astype(dtype, copy=False), requires_grad)
 
 
-def zeros(*size, dtype=None, device=None, requires_grad=False):
+def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of zeros."""
-    return _made("zeros", np.zeros(_shape("zeros", size)), dtype, device, requires_grad)
+    return _made("zeros", np.zeros(_shape("zeros", sizes, size)), dtype, device, requires_grad)
 
 
-def ones(*size, dtype=None, device=None, requires_grad=False):
+def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of ones."""
-    return _made("ones", np.ones(_shape("ones", size)), dtype, device, requires_grad)
+    return _made("ones", np.ones(_shape("ones", sizes, size)), dtype, device, requires_grad)
 
 
-def empty(*size, dtype=None, device=None, requires_grad=False):
+def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor whose values are whatever was in memory."""
-    shape = _shape("empty", size)
+    shape = _shape("empty", sizes, size)
     dtype = float32 if dtype is None else as_dtype(dtype, "empty")
     return _made("empty", np.empty(shape, dtype), dtype, device, requires_grad)
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of one number."""
-    value = _array("full", fill_value, dtype)
-    array = np.full(_shape("full", (size,)), value)
-    return _made("full", array, value.dtype, device, requires_grad)
+    shape = _shape("full", (), size)
+    if isinstance(fill_value, Tensor) and not fill_value.ndim:
+        fill_value = fill_value.item()
+    if not isinstance(fill_value, NUMBERS):
+        raise DtypeError(f"full: fill_value must be a number, got {type(fill_value).__name__}")
+    fill_value = np.asarray(fill_value).item()
+    dtype = result_type(fill_value) if dtype is None else as_dtype(dtype, "full")
+    array = np.full(shape, fitting_number("full", fill_value, dtype))
+    return _made("full", array, dtype, device, requires_grad)
 
 
-def zeros_like(input, *, dtype=None, requires_grad=False):
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
     """Zeros in the shape and dtype of another tensor."""
-    return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    dtype = tensor_only("zeros_like", input).dtype if dtype is None else dtype
+    return zeros(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones_like(input, *, dtype=None, requires_grad=False):
+def ones_like(input, *, dtype=None, device=None, requires_grad=False):
     """Ones in the shape and dtype of another tensor."""
-    return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    dtype = tensor_only("ones_like", input).dtype if dtype is None else dtype
+    return ones(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
-    """start, start + step, … below end; ``arange(n)`` is 0 … n − 1."""
+def _plain_number(name, argument, value):
+    """A Python number, also from a 0-d tensor or a NumPy scalar."""
+    if isinstance(value, Tensor) and not value.ndim:
+        value = value.item()
+    if not isinstance(value, NUMBERS):
+        raise DtypeError(f"{name}: {argument} must be a number, got {type(value).__name__}")
+    return np.asarray(value).item()
+
+
+def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """start, start + step, … below end; ``arange(n)`` is 0 … n − 1.
+
+    >>> import minicnn as mc
+    >>> mc.arange(0, 1, 0.25)
+    tensor([0.  , 0.25, 0.5 , 0.75])
+    """
     if end is None:
         start, end = 0, start
-    if not step or (end - start) / step < 0:
+    start, end, step = (
+        _plain_number("arange", name, value)
+        for name, value in (("start", 0 if start is None else start), ("end", end), ("step", step))
+    )
+    known = None if dtype is None else as_dtype(dtype, "arange")
+    if known is not None and not is_floating(known):
+        start, end, step = int(start), int(end), int(step)
+    if not np.isfinite([start, end, step]).all() or not step or (end - start) / step < 0:
         raise ArgumentError(f"arange: steps of {step} do not lead from {start} to {end}")
-    array = np.arange(start, end, step)
-    default = float32 if array.dtype.kind == "f" else int64
-    return _made("arange", array, dtype, device, requires_grad, default)
+    whole = not any(isinstance(v, float) for v in (start, end, step))
+    count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
+    array = start + step * np.arange(count, dtype=int64 if whole else float64)
+    return _made("arange", array, dtype, device, requires_grad, int64 if whole else float32)
+
+
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
+    """`steps` numbers from start to end, both among them, at equal distances.
+
+    Args:
+        start, end: numbers, or 0-d tensors.
+        steps: an integer ≥ 0.
+
+    >>> import minicnn as mc
+    >>> mc.linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    start = _plain_number("linspace", "start", start)
+    end = _plain_number("linspace", "end", end)
+    steps = _count("linspace", "steps", steps)
+    kind = "f" if dtype is None else as_dtype(dtype, "linspace").kind
+    if kind == "b":
+        raise DtypeError("linspace: bool has only two values; take a dtype of numbers")
+    if kind != "f":
+        start, end = int(start), int(end)
+    step = (end - start) / (steps - 1) if steps > 1 else 0.0
+    i = np.arange(steps, dtype=float64)
+    # From both ends towards the middle, so that the last number is `end` itself.
+    array = np.where(i < steps // 2, start + step * i, end - step * (steps - 1 - i))
+    if steps == 1:
+        array[0] = start
+    return _made("linspace", array, dtype, device, requires_grad)
+
+
+def _count(name, argument, value):
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise DtypeError(f"{name}: {argument} must be an integer, got {value!r}")
+    if value.__index__() < 0:
+        raise ArgumentError(f"{name}: {argument} must be at least 0, got {value!r}")
+    return value.__index__()
 
 
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """The n × m matrix with ones on the diagonal."""
-    return _made("eye", np.eye(n, m), dtype, device, requires_grad)
+    n = _count("eye", "n", n)
+    array = np.eye(n, n if m is None else _count("eye", "m", m))
+    return _made("eye", array, dtype, device, requires_grad)
 
 
-def _random_shape(name, positional, size):
-    if size is not None and positional:
-        raise ArgumentError(f"{name}: give the sizes once, as arguments or as size=")
-    return _shape(name, (size,) if size is not None else positional)
+def _random_floats(name, dtype):
+    """The dtype asked for, and the one to draw in: NumPy draws no float16."""
+    dtype = float32 if dtype is None else as_dtype(dtype, name)
+    if not is_floating(dtype):
+        raise DtypeError(
+            f"{name}: expected a floating-point dtype, got {dtype}; randint draws them"
+        )
+    return dtype, float64 if dtype == float64 else float32
 
 
-def rand(*positional, size=None, generator=None, dtype=None, device=None, requires_grad=False):
+def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Uniformly random numbers in [0, 1); sizes as arguments or as ``size=(…)``."""
-    shape = _random_shape("rand", positional, size)
-    kept = float64 if dtype is not None and as_dtype(dtype) == float64 else float32
-    array = numpy_generator(generator).random(shape, kept)
+    shape = _shape("rand", sizes, size)
+    dtype, drawn = _random_floats("rand", dtype)
+    array = numpy_generator(generator).random(shape, drawn)
     return _made("rand", np.asarray(array), dtype, device, requires_grad)
 
 
-def randn(*positional, size=None, generator=None, dtype=None, device=None, requires_grad=False):
+def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Normally distributed random numbers, mean 0 and variance 1."""
-    shape = _random_shape("randn", positional, size)
-    kept = float64 if dtype is not None and as_dtype(dtype) == float64 else float32
-    array = numpy_generator(generator).standard_normal(shape, kept)
+    shape = _shape("randn", sizes, size)
+    dtype, drawn = _random_floats("randn", dtype)
+    array = numpy_generator(generator).standard_normal(shape, drawn)
     return _made("randn", np.asarray(array), dtype, device, requires_grad)
 
 
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None):
+def randint(
+    low=None,
+    high=None,
+    size=None,
+    *,
+    generator=None,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+):
     """Random integers from `low` to `high` − 1; ``randint(high, size)`` starts at 0."""
     if size is None and hasattr(high, "__len__"):
         high, size = None, high
@@ -193,14 +282,30 @@ def randint(low, high=None, size=None, *, generator=None, dtype=None, device=Non
         raise ArgumentError("randint: size is missing; randint(low, high, size)")
     if high is None:
         low, high = 0, low
+    low = 0 if low is None else low
+    for value in (low, high):
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise DtypeError(f"randint: low and high must be integers, got {value!r}")
+    low, high = low.__index__(), high.__index__()
     if low >= high:
         raise ArgumentError(f"randint: expected low < high, got low {low} and high {high}")
-    array = numpy_generator(generator).integers(low, high, _shape("randint", (size,)))
-    return _made("randint", array, dtype, device, False, int64)
+    dtype = int64 if dtype is None else as_dtype(dtype, "randint")
+    if not is_floating(dtype) and not _holds(dtype, low, high - 1):
+        raise ArgumentError(f"randint: {dtype} cannot hold all numbers from {low} to {high - 1}")
+    array = numpy_generator(generator).integers(low, high, _shape("randint", (), size))
+    return _made("randint", np.asarray(array), dtype, device, requires_grad)
 
 
-def randperm(n, *, generator=None, dtype=None, device=None):
+def _holds(dtype, low, high):
+    limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return limits[0] <= low and high <= limits[1]
+
+
+def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
     """The numbers 0 … n − 1 in random order."""
-    if not hasattr(n, "__index__") or n < 0:
-        raise ArgumentError(f"randperm: n must be an integer ≥ 0, got {n!r}")
-    return _made("randperm", numpy_generator(generator).permutation(n), dtype, device, False, int64)
+    n = _count("randperm", "n", n)
+    dtype = int64 if dtype is None else as_dtype(dtype, "randperm")
+    if n > 1:
+        fitting_number("randperm", n - 1, dtype)
+    array = numpy_generator(generator).permutation(n)
+    return _made("randperm", array, dtype, device, requires_grad)

@@ -19,7 +19,7 @@ bool = np.dtype("bool")
 
 DTYPES = (float32, float64, float16, int64, int32, uint8, bool)
 
-_PYTHON_TYPES = {float: float32, int: int64, builtins.bool: bool}
+_PYTHON_TYPES = {builtins.bool: bool, int: int64, float: float32}
 
 
 def as_dtype(dtype, operation="dtype"):
@@ -58,6 +58,11 @@ def _promote(a, b):
     return np.promote_types(a, b)
 
 
+def _python_dtype(number):
+    # By isinstance: members of an IntEnum are integers too.
+    return next(d for kind, d in _PYTHON_TYPES.items() if isinstance(number, kind))
+
+
 def result_type(*operands):
     """The dtype of an operation on `operands` (arrays and Python numbers), by PyTorch's rule.
 
@@ -73,9 +78,10 @@ def result_type(*operands):
     groups = [None, None, None]  # with dimensions, 0-d, Python numbers
     for x in operands:
         if isinstance(x, (builtins.bool, int, float)) and not isinstance(x, np.generic):
-            rank, dtype = 2, _PYTHON_TYPES[type(x)]
+            rank, dtype = 2, _python_dtype(x)
         else:
-            rank, dtype = (0 if x.ndim else 1), x.dtype
+            # Refuses strings, objects, complex numbers.
+            rank, dtype = (0 if x.ndim else 1), as_dtype(x.dtype, "arithmetic")
         groups[rank] = _promote(groups[rank], dtype)
     result = None
     for dtype in groups:

@@ -9,8 +9,10 @@ Edges point from outputs to inputs only, so a graph holds no cycle and disappear
 garbage collector, together with the tensor it ends in.
 """
 
+import functools
+import inspect
 import itertools
-from contextlib import ContextDecorator
+import threading
 from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
@@ -49,25 +51,74 @@ def mode():
     return _mode.get()
 
 
-class _ModeSwitch(ContextDecorator):
+class _ModeSwitch:
     """A context manager that is also a decorator, for the `_Mode` that `change` gives."""
 
     def __init__(self):
-        self._tokens = []
-
-    def _recreate_cm(self):
-        return type(self)()
+        self._entered = threading.local()  # one object may serve several threads
 
     def __enter__(self):
-        self._tokens.append(_mode.set(self.change(_mode.get())))
+        if not hasattr(self._entered, "tokens"):
+            self._entered.tokens = []
+        self._entered.tokens.append(_mode.set(self.change(_mode.get())))
         return self
 
     def __exit__(self, *_):
-        _mode.reset(self._tokens.pop())
+        _mode.reset(self._entered.tokens.pop())
+
+    def __call__(self, function):
+        if inspect.isgeneratorfunction(function):
+            return self._around_each_step(function)
+
+        @functools.wraps(function)
+        def inside(*args, **kwargs):
+            with self:
+                return function(*args, **kwargs)
+
+        return inside
+
+    def _around_each_step(self, function):
+        """A generator runs inside the mode, but not the code that it yields to."""
+
+        @functools.wraps(function)
+        def stepping(*args, **kwargs):
+            generator = function(*args, **kwargs)
+            step, value = generator.send, None
+            while True:
+                with self:
+                    try:
+                        result = step(value)
+                    except StopIteration as stop:
+                        return stop.value
+                try:
+                    step, value = generator.send, (yield result)
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:
+                    step, value = generator.throw, error
+
+        return stepping
 
 
-class no_grad(_ModeSwitch):
+class _GradSwitch(_ModeSwitch):
+    """Usable without brackets too: ``@no_grad``."""
+
+    def __new__(cls, function=None):
+        switch = super().__new__(cls)
+        if function is None:
+            return switch
+        switch.__init__()
+        return switch(function)
+
+    def __init__(self, function=None):
+        super().__init__()
+
+
+class no_grad(_GradSwitch):
     """Inside ``with no_grad():`` no graph is built; results have ``requires_grad=False``.
+
+    As a decorator, ``@no_grad()``, it holds for a whole function.
 
     >>> import minicnn as mc
     >>> w = mc.ones(2, requires_grad=True)
@@ -80,7 +131,7 @@ class no_grad(_ModeSwitch):
         return _Mode(False, now.recorder)
 
 
-class enable_grad(_ModeSwitch):
+class enable_grad(_GradSwitch):
     """The opposite of `no_grad`, inside it."""
 
     def change(self, now):
@@ -128,7 +179,16 @@ class Node:
         number: nodes are numbered as they are made, so every edge leads to a smaller number.
     """
 
-    __slots__ = ("__weakref__", "edges", "hooks", "number", "operation", "outputs", "versions")
+    __slots__ = (
+        "__weakref__",
+        "edges",
+        "hooks",
+        "number",
+        "operation",
+        "outputs",
+        "retained",
+        "versions",
+    )
 
     def __init__(self, operation, edges, outputs=(), versions=()):
         self.number = next(_created)
@@ -137,6 +197,7 @@ class Node:
         self.outputs = outputs  # (shape, dtype) of each
         self.versions = versions  # (name, Version, changes when it was saved)
         self.hooks = None  # pairs (output number, function array → array)
+        self.retained = None  # {output number: weak reference to a tensor that keeps its gradient}
 
     def name(self):
         """The operation's name with "Backward", as PyTorch names its nodes."""
@@ -160,6 +221,13 @@ class Node:
                     "x.clone()"
                 )
 
+    def keep_retained(self, arrays):
+        """Store the gradients of those outputs that were asked to keep theirs."""
+        for i, reference in (self.retained or {}).items():
+            tensor = reference()
+            if tensor is not None and i in arrays:
+                tensor._accumulate(arrays[i], False)
+
     def deltas(self, received):
         """The node's δ for each output; an output that nobody used receives zeros."""
         for i, (shape, dtype) in enumerate(self.outputs):
@@ -181,7 +249,8 @@ class _Sum:
         elif self.own and self.array.ndim:
             self.array += delta
         else:
-            self.array, self.own = self.array + delta, True
+            # asarray: the sum of 0-d arrays is a NumPy scalar.
+            self.array, self.own = np.asarray(self.array + delta), True
 
 
 # -------------------------------------------------------------------------------- the walk
@@ -239,8 +308,8 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None):
         total = at_leaf.pop(id(leaf), None)
         if total is None:
             return
-        array, own = total.array, total.own
-        for hook in leaf._hooks or ():
+        array, own = total.array, total.own and recorder is None
+        for hook in tuple(leaf._hooks or ()):
             array, own = hook(array), False
         if wanted is None:
             if recorder is not None:
@@ -251,6 +320,8 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None):
 
     def send(edge, delta, fresh):
         source, i = edge
+        if active is not None and source not in active and (id(source), i) not in asked:
+            return  # it leads to none of the wanted edges
         if isinstance(source, Node):
             received.setdefault(source, {}).setdefault(i, _Sum()).add(delta, fresh)
         else:
@@ -267,9 +338,11 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None):
         gradients = ()
         if sums is not None:
             arrays = {i: s.array for i, s in sums.items()}
-            for i, hook in node.hooks or ():
+            for i, hook in tuple(node.hooks or ()):
                 if i in arrays:
                     arrays[i] = hook(arrays[i])
+            if wanted is None:
+                node.keep_retained(arrays)
             for i, array in arrays.items():
                 if (id(node), i) in asked:
                     asked[id(node), i] = array
@@ -279,7 +352,8 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None):
                 gradients = node.operation.gradients(*node_deltas)
                 if recorder is not None:
                     recorder.backward(node, node_deltas, gradients)
-        fresh = node.operation.fresh
+        # A recorder keeps what it was shown: nobody may add into it.
+        fresh = node.operation.fresh and recorder is None
         for k, edge in enumerate(node.edges):
             if edge is None:
                 continue

@@ -84,3 +84,24 @@ def window_output(operation, size, kernel, stride, padding, dilation, ceil_mode=
             "Use a larger input, more padding, or a smaller kernel"
         )
     return result
+
+
+def transposed_output_size(n, kernel, stride=1, padding=0, output_padding=0, dilation=1):
+    """(n − 1)s − 2p + m' + a (equation ``conv-transpose-size``), a being `output_padding`.
+
+    >>> transposed_output_size(4, 3, stride=2), transposed_output_size(4, 3, 2, 0, 1)
+    (9, 10)
+    """
+    return (n - 1) * stride - 2 * padding + effective_kernel(kernel, dilation) + output_padding
+
+
+def adaptive_windows(n, out):
+    """(start, end) of the `out` windows that adaptive pooling lays over n entries.
+
+    Window i runs from ⌊i·n/out⌋ to ⌈(i + 1)·n/out⌉ (equation ``adaptive-pool``): together they
+    cover everything, and where `out` does not divide n they overlap.
+
+    >>> adaptive_windows(5, 2)
+    [(0, 3), (2, 5)]
+    """
+    return [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]

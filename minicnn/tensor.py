@@ -36,13 +36,13 @@ class Tensor:
         "__weakref__",
         "_base",
         "_follows",
+        "_grad",
         "_hooks",
         "_requires_grad",
         "_source",
         "_version",
         "_views",
         "array",
-        "grad",
     )
 
     # NumPy leaves `array * tensor` to the tensor, instead of multiplying element by element.
@@ -55,7 +55,7 @@ class Tensor:
                 "minicnn.tensor(data) makes a tensor from numbers, lists and arrays"
             )
         self.array = array
-        self.grad = None
+        self._grad = None
         self._requires_grad = False
         self._source = None  # (node, output number), unless this is a leaf
         self._version = Version()
@@ -189,12 +189,32 @@ class Tensor:
         roots, deltas = graph.starting_points("backward", (self,), (gradient,))
         graph.run_backward(roots, deltas, bool(retain_graph))
 
+    @property
+    def grad(self):
+        """The sum of the gradients that reached this leaf, a tensor like it; or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient):
+        if gradient is not None:
+            if not isinstance(gradient, Tensor):
+                raise DtypeError(f"grad: expected a tensor or None, got {type(gradient).__name__}")
+            if (gradient.shape, gradient.dtype) != (self.shape, self.dtype):
+                raise ShapeError(
+                    f"grad: a gradient has the shape and dtype of its tensor, {self.shape} "
+                    f"{self.dtype}; got {gradient.shape} {gradient.dtype}"
+                )
+        self._grad = gradient
+
     def _accumulate(self, delta, own):
-        if self.grad is None:
-            self.grad = Tensor(delta if own and delta.ndim else np.array(delta))
+        if self._grad is None:
+            # In row-major order, however δ lies in memory.
+            own = own and delta.ndim and delta.flags.c_contiguous
+            self._grad = Tensor(delta if own else np.array(delta, order="C"))
         else:
-            self.grad.array += delta
-            self.grad._version.changes += 1
+            with np.errstate(all="ignore"):
+                self._grad.array += delta
+            self._grad._version.changes += 1
 
     def register_hook(self, hook):
         """Call ``hook(gradient)`` whenever a gradient for this tensor has been computed.
@@ -215,7 +235,11 @@ class Tensor:
                     "register_hook: a hook must return None or a tensor of the gradient's shape "
                     f"{array.shape}; it returned {changed!r}"
                 )
-            return changed.array.astype(array.dtype, copy=False)
+            if changed.dtype != array.dtype:
+                raise DtypeError(
+                    f"register_hook: the gradient is {array.dtype}, a hook returned {changed.dtype}"
+                )
+            return changed.array
 
         return self._add_hook(edge, on_array)
 
@@ -235,18 +259,10 @@ class Tensor:
         edge = self._edge()
         if edge is None:
             raise GraphError("retain_grad: this tensor does not require grad")
-        if edge[0] is self:
-            return
-        # Weakly: the node must not keep alive the tensor that it was made for.
-        reference = weakref.ref(self)
-
-        def keep(array):
-            tensor = reference()
-            if tensor is not None:
-                tensor._accumulate(array, False)
-            return array
-
-        self._add_hook(edge, keep)
+        source, i = edge
+        if source is not self:
+            # Weakly: the node must not keep alive the tensor that it was made for.
+            source.retained = {**(source.retained or {}), i: weakref.ref(self)}
 
     def detach(self):
         """A tensor on the same memory, without history."""
@@ -296,9 +312,10 @@ class Tensor:
         return self
 
     def _refuse_protected(self, name):
+        own_leaf = self._source is None and self._requires_grad
         root = self if self._base is None else self._base
-        if root._source is None and root._requires_grad:
-            what = "a leaf" if self._base is None else "a view of a leaf"
+        if own_leaf or (root._source is None and root._requires_grad):
+            what = "a leaf" if root is self or own_leaf else "a view of a leaf"
             raise GraphError(
                 f"{name}: {what} that requires grad cannot be changed in place while the graph is "
                 "recorded; do it under no_grad(), or compute a new tensor"
@@ -311,8 +328,13 @@ class Tensor:
 
     def _rewrite(self, source):
         """The values now come from `source`; for a view, those of the whole base do in part."""
+        before = self._source
         if self._base is None:
             self._source = source
+            retained = (before[0].retained or {}) if before else {}
+            if retained and retained.get(before[1], lambda: None)() is self:
+                del retained[before[1]]
+                self.retain_grad()
         else:
             base = self._base
             operation = WriteThrough([view for view, _ in self._views])

@@ -17,7 +17,7 @@ FLOORS = [
     ["graph"],
     ["tensor"],
     ["autograd", "functions"],
-    ["creation"],
+    ["creation", "config"],
     ["nn", "checking"],
     ["optim"],
     ["serialization"],

@@ -1,4 +1,4 @@
-"""The README says what is so: its examples run, its excerpts are the source, its figures measured."""
+"""The README says what is so: examples run, excerpts are the source, figures were measured."""
 
 import doctest
 import inspect
@@ -67,3 +67,12 @@ def test_the_interface_has_the_names_the_readme_uses():
         found = mc
         for part in name.split("."):
             found = getattr(found, part)
+
+
+def test_the_table_of_operations_is_up_to_date():
+    import subprocess
+    import sys
+
+    command = [sys.executable, str(ROOT / "docs" / "make_operations_table.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stderr

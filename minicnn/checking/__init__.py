@@ -1,3 +1,4 @@
-"""Is a backward right? Finite differences against it."""
+"""Is a backward right? Finite differences against it, and a catalogue of wrong ones."""
 
-from minicnn.checking.gradcheck import GradcheckError, gradcheck
+from minicnn.checking.gradcheck import gradcheck
+from minicnn.checking.report import GradcheckError, NotDifferentiableError

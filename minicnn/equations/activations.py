@@ -66,6 +66,14 @@ ACTIVATIONS = (
         note="Φ is the cumulative normal distribution.",
     ),
     Equation(
+        key="gelu-tanh",
+        title="Gaussian error linear unit, approximated",
+        latex=r"f(x) = \frac{x}{2} \left(1 + \tanh u\right), \quad "
+        r"u = \sqrt{\frac{2}{\pi}} \left(x + 0.044715 \, x^3\right)",
+        plain="f(x) = (x/2)·(1 + tanh u), u = √(2/π)·(x + 0.044715·x³)",
+        source="Hendrycks and Gimpel 2016, section 2",
+    ),
+    Equation(
         key="softplus",
         title="softplus",
         latex=r"f(x) = \frac{1}{\beta} \ln(1 + e^{\beta x}), \quad f'(x) = \sigma(\beta x)",

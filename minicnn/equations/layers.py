@@ -25,6 +25,14 @@ LAYERS = (
         "test time; both agree in expectation.",
     ),
     Equation(
+        key="stochastic-depth",
+        title="stochastic depth",
+        latex=r"y = \frac{m}{1 - p} f(x), \quad P(m = 0) = p",
+        plain="y = m·f(x)/(1 − p), P(m = 0) = p",
+        source="Huang et al. 2016, section 3, in the inverted form",
+        note="dropout of a whole residual branch f: one m for each sample, or for the batch.",
+    ),
+    Equation(
         key="residual",
         title="residual block",
         latex=r"a^{[l+2]} = g(z^{[l+2]} + W_s a^{[l]})",

@@ -56,6 +56,26 @@ NORMALIZATION = (
         note="One group: all channels together; as many groups as channels: instance norm.",
     ),
     Equation(
+        key="instance-norm",
+        title="instance normalisation",
+        latex=r"\hat{x} = \frac{x - \mu_{nc}}{\sqrt{\sigma_{nc}^2 + \epsilon}}, \quad "
+        r"y = \gamma_c \hat{x} + \beta_c",
+        plain="x̂ = (x − μ_nc)/√(σ_nc² + ε), y = γ_c·x̂ + β_c, "
+        "μ_nc and σ_nc² over one channel of one sample",
+        source="Ulyanov, Vedaldi and Lempitsky 2016, eq. (5)",
+    ),
+    Equation(
+        key="norm-backward",
+        title="gradient of a normalisation",
+        latex=r"g = \gamma \odot \delta, \quad \frac{\partial L}{\partial x_i} "
+        r"= \frac{1}{\sqrt{\sigma^2 + \epsilon}} \left(g_i - \frac{1}{M} \sum_{j=1}^{M} g_j "
+        r"- \hat{x}_i \frac{1}{M} \sum_{j=1}^{M} g_j \hat{x}_j\right)",
+        plain="g = γ ⊙ δ; ∂L/∂x_i = (g_i − (1/M)·Σ_j g_j − x̂_i·(1/M)·Σ_j g_j·x̂_j)/√(σ² + ε)",
+        source=BN + ", with a γ for each element",
+        note="j runs over the M values that share μ and σ². bn-backward is the case of one γ for "
+        "all of them.",
+    ),
+    Equation(
         key="lrn",
         title="local response normalisation",
         latex=r"b^i = \frac{a^i}{\left(k + \alpha "
@@ -74,5 +94,15 @@ NORMALIZATION = (
         plain="∂L/∂a^i = δ^i·(s^i)^(−β) − 2αβ·a^i · Σ_{j: |i−j| ≤ n/2} δ^j·a^j·(s^j)^(−β−1)",
         source="chain rule on lrn, with b^j = a^j·(s^j)^(−β)",
         note="s^j = k + α·Σ (a)² over j's window; the sum runs over the windows that hold i.",
+    ),
+    Equation(
+        key="lp-norm",
+        title="p-norm and its gradient",
+        latex=r"r = \left(\sum_{i} |x_i|^p\right)^{1/p}, \quad \frac{\partial r}{\partial x_i} "
+        r"= \text{sign}(x_i) \left(\frac{|x_i|}{r}\right)^{p-1}",
+        plain="r = (Σ_i |x_i|^p)^(1/p); ∂r/∂x_i = sign(x_i)·(|x_i|/r)^(p−1)",
+        source="definition",
+        note="p = 2: x_i/r. p = ∞: the greatest |x_i|, whose gradient equal ones share. At r = 0, "
+        "where there is no derivative, 0 is used.",
     ),
 )

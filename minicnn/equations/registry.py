@@ -10,6 +10,7 @@ from .losses import LOSSES
 from .normalization import NORMALIZATION
 from .optimization import OPTIMIZATION
 from .pooling import POOLING
+from .resampling import RESAMPLING
 from .signals import SIGNALS
 from .sizes import SIZES
 
@@ -39,6 +40,7 @@ _EQUATIONS = _index(
     DERIVATIVES,
     CONVOLUTION,
     POOLING,
+    RESAMPLING,
     SIZES,
     LAYERS,
     ACTIVATIONS,

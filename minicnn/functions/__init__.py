@@ -6,24 +6,38 @@ Each checks its arguments, brings dtypes together, and runs operations of `minic
 from minicnn.functions import (
     comparisons,
     conversions,
+    einsum,
     elementwise,
     in_place,
+    logic,
+    ordering,
     products,
+    rearranging,
     reductions,
+    selecting,
     shaping,
+    statistics,
 )
 from minicnn.functions.indexing import getitem, setitem
 from minicnn.tensor import Tensor
 
 _METHODS = {
-    elementwise: "add sub mul div pow neg abs exp log sqrt square clamp sigmoid tanh relu softmax "
-    "log_softmax",
-    reductions: "sum mean amax amin argmax argmin max min maximum minimum",
+    elementwise: "add sub mul div floor_divide remainder pow neg abs sign exp log sqrt square sin "
+    "cos clamp maximum minimum masked_fill sigmoid tanh relu softmax log_softmax",
+    reductions: "sum mean prod cumsum amax amin argmax argmin max min",
+    statistics: "var std logsumexp",
+    ordering: "sort argsort topk",
     products: "matmul",
     shaping: "reshape view flatten permute transpose t squeeze unsqueeze expand flip",
+    rearranging: "unflatten repeat chunk roll",
+    selecting: "gather index_select",
     comparisons: "eq ne lt le gt ge isnan all any equal allclose",
+    logic: "bitwise_and bitwise_or bitwise_xor bitwise_not logical_and logical_or logical_xor "
+    "logical_not",
     conversions: "to cpu cuda type_as clone contiguous item tolist numpy",
-    in_place: "copy_ add_ sub_ mul_ div_ fill_ zero_",
+    in_place: "copy_ fill_ zero_ add_ sub_ mul_ div_ floor_divide_ remainder_ pow_ neg_ abs_ sign_ "
+    "exp_ log_ sqrt_ square_ sin_ cos_ tanh_ sigmoid_ relu_ clamp_ masked_fill_ cumsum_ "
+    "bitwise_and_ bitwise_or_ bitwise_xor_ bitwise_not_",
 }
 _OPERATORS = {
     "__add__": elementwise.add,
@@ -32,20 +46,37 @@ _OPERATORS = {
     "__mul__": elementwise.mul,
     "__rmul__": elementwise.mul,
     "__truediv__": elementwise.div,
+    "__floordiv__": elementwise.floor_divide,
+    "__mod__": elementwise.remainder,
     "__pow__": elementwise.pow,
     "__neg__": elementwise.neg,
+    "__pos__": elementwise.pos,
     "__abs__": elementwise.abs,
     "__matmul__": products.matmul,
+    "__and__": logic.bitwise_and,
+    "__rand__": logic.bitwise_and,
+    "__or__": logic.bitwise_or,
+    "__ror__": logic.bitwise_or,
+    "__xor__": logic.bitwise_xor,
+    "__rxor__": logic.bitwise_xor,
+    "__invert__": logic.bitwise_not,
     "__iadd__": in_place.add_,
     "__isub__": in_place.sub_,
     "__imul__": in_place.mul_,
     "__itruediv__": in_place.div_,
-    "__eq__": comparisons.eq,
-    "__ne__": comparisons.ne,
+    "__ifloordiv__": in_place.floor_divide_,
+    "__imod__": in_place.remainder_,
+    "__ipow__": in_place.pow_,
+    "__iand__": in_place.bitwise_and_,
+    "__ior__": in_place.bitwise_or_,
+    "__ixor__": in_place.bitwise_xor_,
+    "__eq__": comparisons.is_equal,
+    "__ne__": comparisons.is_not_equal,
     "__lt__": comparisons.lt,
     "__le__": comparisons.le,
     "__gt__": comparisons.gt,
     "__ge__": comparisons.ge,
+    "__contains__": comparisons.contains,
     "__array__": conversions.as_array,
     "__dlpack__": conversions.as_dlpack,
     "__dlpack_device__": conversions.as_dlpack_device,
@@ -54,6 +85,7 @@ _OPERATORS = {
     "__index__": conversions.as_index,
     "__bool__": conversions.as_bool,
     "__iter__": conversions.as_iter,
+    "__format__": conversions.as_text,
     "__getitem__": getitem,
     "__setitem__": setitem,
 }
@@ -66,5 +98,10 @@ for _name, _function in (_OPERATORS | conversions.DTYPE_METHODS).items():
 # The operators with the tensor on the right of a number.
 Tensor.__rsub__ = lambda x, y: elementwise.sub(y, x)
 Tensor.__rtruediv__ = lambda x, y: elementwise.div(y, x)
+Tensor.__rfloordiv__ = lambda x, y: elementwise.floor_divide(y, x)
+Tensor.__rmod__ = lambda x, y: elementwise.remainder(y, x)
 Tensor.__rpow__ = lambda x, y: elementwise.pow(y, x)
-Tensor.T = property(lambda x: shaping.permute(x, *reversed(range(x.ndim))))
+Tensor.T = property(lambda x: shaping.permute(x, tuple(reversed(range(x.ndim)))))
+# As methods these have arguments of other names, or in another order.
+Tensor.split = lambda self, split_size, dim=0: rearranging.split(self, split_size, dim)
+Tensor.where = lambda self, condition, other: elementwise.where(condition, self, other)

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from minicnn.checks import dimensions
+from minicnn.checks import ArgumentError, DtypeError, broadcastable, dimensions
 from minicnn.dtypes import uint8
-from minicnn.functions.operands import operand, pair, tensor_only
+from minicnn.functions.operands import NUMBERS, pair, tensor_only
 from minicnn.tensor import Tensor
 
 
 def _comparison(name, function):
-    def compare(x, y):
-        x, y = pair(name, x, y)
+    def compare(input, other):
+        x, y = pair(name, tensor_only(name, input), other)
         return Tensor(np.asarray(function(x.array, y.array)))
 
     compare.__name__ = name
@@ -26,37 +26,67 @@ gt = _comparison("gt", np.greater)
 ge = _comparison("ge", np.greater_equal)
 
 
-def isnan(x):
+def is_equal(input, other):
+    """``==``: as `eq`, and False for what is not a number or tensor."""
+    return eq(input, other) if isinstance(other, (Tensor, np.ndarray, *NUMBERS)) else NotImplemented
+
+
+def is_not_equal(input, other):
+    """``!=``: as `ne`, and True for what is not a number or tensor."""
+    return ne(input, other) if isinstance(other, (Tensor, np.ndarray, *NUMBERS)) else NotImplemented
+
+
+def contains(input, value):
+    """``value in x``: whether any element equals the number, or tensor."""
+    return bool(eq(input, value).array.any())
+
+
+def isnan(input):
     """True where x is NaN."""
-    x = operand("isnan", x)
+    x = tensor_only("isnan", input)
     return Tensor(np.asarray(x.array != x.array))
 
 
-def all(x, dim=None, keepdim=False):
+def all(input, dim=None, keepdim=False):
     """Whether all elements (along `dim`) are true."""
-    return _truth("all", np.all, x, dim, keepdim)
+    return _truth("all", np.all, input, dim, keepdim)
 
 
-def any(x, dim=None, keepdim=False):
+def any(input, dim=None, keepdim=False):
     """Whether any element (along `dim`) is true."""
-    return _truth("any", np.any, x, dim, keepdim)
+    return _truth("any", np.any, input, dim, keepdim)
 
 
 def _truth(name, function, x, dim, keepdim):
-    x = operand(name, x)
+    x = tensor_only(name, x)
     dims = dimensions(name, dim, x.ndim)
     result = np.asarray(function(x.array, axis=dims, keepdims=keepdim))
     # PyTorch's exception: uint8 stays what it is, from the time when it served for bool.
     return Tensor(result.astype(x.dtype) if x.dtype == uint8 else result)
 
 
-def equal(x, y):
+def equal(input, other):
     """Whether two tensors have the same shape and the same values."""
-    x, y = tensor_only("equal", x), tensor_only("equal", y)
+    x, y = tensor_only("equal", input), tensor_only("equal", other)
     return x.shape == y.shape and bool((x.array == y.array).all())
 
 
-def allclose(x, y, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Whether |x − y| ≤ atol + rtol · |y| everywhere."""
-    x, y = pair("allclose", x, y)
+def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether |input − other| ≤ atol + rtol · |other| everywhere.
+
+    Infinities are close to themselves; NaN only with `equal_nan`.
+
+    >>> import minicnn as mc
+    >>> mc.allclose(mc.tensor([1.0, 2.0]), mc.tensor([1.0, 2.00001]))
+    True
+    """
+    x, y = tensor_only("allclose", input), tensor_only("allclose", other)
+    if x.dtype != y.dtype:
+        raise DtypeError(
+            f"allclose: expected both of one dtype, got {x.dtype} and {y.dtype}; convert with .to()"
+        )
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if not tolerance >= 0:
+            raise ArgumentError(f"allclose: {name} must be at least 0, got {tolerance}")
+    broadcastable("allclose", x.shape, y.shape)
     return bool(np.allclose(x.array, y.array, rtol, atol, equal_nan))

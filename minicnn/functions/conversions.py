@@ -9,35 +9,67 @@ from minicnn.ops.arithmetic import Cast, Clone
 from minicnn.tensor import Tensor, apply
 
 
-def to(x, *args, dtype=None, device=None, copy=False):
-    """The tensor in another dtype or on another device; itself where nothing changes."""
-    for a in args:
-        if isinstance(a, Tensor):
-            dtype, device = a.dtype, a.device
-        elif isinstance(a, str) and a.split(":")[0] in ("cpu", "cuda"):
-            device = a
-        else:
-            dtype = a
+class ExportError(GraphError, BufferError):
+    """A tensor that cannot be handed over; a BufferError too, which is DLPack's word for it."""
+
+
+def to(input, *args, dtype=None, device=None, non_blocking=False, copy=False):
+    """The tensor in another dtype or on another device; itself where nothing changes.
+
+    The arguments, all optional: ``to(device, dtype, non_blocking, copy)``,
+    ``to(dtype, non_blocking, copy)`` or ``to(other, non_blocking, copy)``, where `other` is a
+    tensor whose dtype and device are taken.
+
+    >>> import minicnn as mc
+    >>> mc.tensor([1, 2]).to(mc.float64).dtype
+    dtype('float64')
+    """
+    args = list(args)
+    if args and isinstance(args[0], Tensor):
+        other = args.pop(0)
+        dtype, device = other.dtype, other.device
+    elif args and (args[0] is None or _names_a_device(args[0])):
+        device = args.pop(0)
+        if args and not isinstance(args[0], bool):
+            dtype = args.pop(0)
+    elif args:
+        dtype = args.pop(0)
+    if args:
+        non_blocking, *args = args
+    if args:
+        copy, *args = args
+    if args or not isinstance(non_blocking, bool) or not isinstance(copy, bool):
+        raise DtypeError("to: expected (device, dtype), (dtype) or (other), each once, then flags")
+    if isinstance(dtype, (bool, int)):
+        raise DtypeError(f"to: expected a dtype, a device or a tensor, got {dtype!r}")
     if device is not None:
         as_device(device)
-    if dtype is not None and as_dtype(dtype, "to") != x.dtype:
-        return apply(Cast(as_dtype(dtype, "to")), x)
-    return x.clone() if copy else x
+    if dtype is not None and as_dtype(dtype, "to") != input.dtype:
+        return apply(Cast(as_dtype(dtype, "to")), input)
+    return input.clone() if copy else input
 
 
-def cpu(x):
+def _names_a_device(value):
+    return isinstance(value, str) and value.split(":")[0] in ("cpu", "cuda")
+
+
+def cpu(input):
     """The tensor in the computer's main memory."""
-    return to(x, "cpu")
+    return to(input, "cpu")
 
 
-def cuda(x):
+def cuda(input, device=None, non_blocking=False):
     """The tensor on the GPU."""
-    return to(x, "cuda")
+    return to(input, "cuda" if device is None else f"cuda:{device}" if _whole(device) else device)
+
+
+def _whole(device):
+    return hasattr(device, "__index__")
 
 
 def _converter(name, dtype):
-    def convert(x):
-        return to(x, dtype)
+    def convert(input):
+        return to(input, dtype)
 
     convert.__name__ = name
     convert.__doc__ = f"The tensor as {dtype.name}; itself where it is that already."
@@ -50,6 +82,7 @@ DTYPE_METHODS = {
         "half": "float16",
         "float": "float32",
         "double": "float64",
+        "byte": "uint8",
         "int": "int32",
         "long": "int64",
         "bool": "bool",
@@ -57,83 +90,103 @@ DTYPE_METHODS = {
 }
 
 
-def type_as(x, other):
+def type_as(input, other):
     """The tensor in the dtype of another one."""
-    return x.to(other.dtype)
+    return input.to(other.dtype)
 
 
-def clone(x):
+def clone(input):
     """A copy in memory of its own, which gradients pass through."""
-    return apply(Clone(), x)
+    return apply(Clone(), input)
 
 
-def contiguous(x):
+def contiguous(input):
     """The tensor itself if its memory is in row-major order, else a copy that is."""
-    return x if x.is_contiguous() else x.clone()
+    return input if input.is_contiguous() else input.clone()
 
 
-def item(x):
+def item(input):
     """The value of a tensor of one element, as a Python number."""
-    if x.numel() != 1:
+    if input.numel() != 1:
         raise ArgumentError(
-            f"item: only a tensor of one element is a number; this one has shape {x.shape}"
+            f"item: only a tensor of one element is a number; this one has shape {input.shape}"
         )
-    return x.array.item()
+    return input.array.item()
 
 
-def tolist(x):
-    """The values as nested lists of Python numbers."""
-    return x.array.tolist()
+def tolist(input):
+    """The values as nested lists of Python numbers; a number for a 0-d tensor."""
+    return input.array.tolist()
 
 
-def numpy(x):
-    """The NumPy array on the same memory; refused where gradients would be lost unseen."""
-    if x.requires_grad:
+def numpy(input, *, force=False):
+    """The NumPy array on the same memory; refused where gradients would be lost unseen.
+
+    With `force` it is as ``detach().cpu().numpy()``.
+    """
+    if input.requires_grad and not force:
         raise GraphError(
             "numpy: this tensor requires grad, and NumPy would not carry its history; "
             "use x.detach().numpy()"
         )
-    return x.array
+    return input.array
 
 
-def as_array(x, dtype=None, copy=None):
-    array = x.numpy()
+def as_array(input, dtype=None, copy=None):
+    """What ``numpy.asarray(x)`` calls."""
+    array = input.numpy()
     if dtype is not None and array.dtype != dtype:
+        if copy is False:
+            raise ValueError(f"array: {array.dtype} becomes {np.dtype(dtype)} only in a copy")
         return array.astype(dtype)
     return array.copy() if copy else array
 
 
-def as_dlpack(x, **options):
-    return x.numpy().__dlpack__(**options)
+def as_dlpack(input, **options):
+    """What ``from_dlpack(x)`` of another library calls."""
+    if input.requires_grad:
+        raise ExportError("dlpack: this tensor requires grad; hand over x.detach()")
+    return input.array.__dlpack__(**options)
 
 
-def as_dlpack_device(x):
-    return x.array.__dlpack_device__()
+def as_dlpack_device(input):
+    return input.array.__dlpack_device__()
 
 
-def as_float(x):
-    return float(x.item())
+def as_float(input):
+    return float(input.item())
 
 
-def as_int(x):
-    return int(x.item())
+def as_int(input):
+    return int(input.item())
 
 
-def as_index(x):
-    if is_floating(x.dtype):
-        raise DtypeError(f"a tensor of {x.dtype} cannot be used as an index")
-    return int(x.item())
-
-
-def as_bool(x):
-    if x.numel() != 1:
-        raise ArgumentError(
-            f"the truth of a tensor with {x.numel()} elements is ambiguous; use .any() or .all()"
+def as_index(input):
+    if is_floating(input.dtype) or input.numel() != 1:
+        raise DtypeError(
+            f"a tensor of {input.dtype} and shape {input.shape} cannot be used as an index: "
+            "that takes one integer"
         )
-    return bool(x.item())
+    return int(input.item())
 
 
-def as_iter(x):
-    if not x.ndim:
+def as_bool(input):
+    if input.numel() != 1:
+        raise ArgumentError(
+            f"the truth of a tensor with {input.numel()} elements is ambiguous; "
+            "use .any() or .all()"
+        )
+    return bool(input.item())
+
+
+def as_iter(input):
+    if not input.ndim:
         raise DtypeError("a 0-d tensor cannot be iterated over")
-    return (x[i] for i in range(len(x)))
+    return (input[i] for i in range(len(input)))
+
+
+def as_text(input, form):
+    """``f"{x:.2f}"``: a 0-d tensor is formatted as the number that it holds."""
+    if input.ndim or type(input) is not Tensor:
+        return object.__format__(input, form)
+    return format(input.item(), form)

@@ -1,78 +1,120 @@
-"""Functions that change their first argument; their names end in an underscore."""
+"""Functions that change their first argument; their names end in an underscore.
+
+Each is the function without the underscore, and its result written where its argument was. The
+graph then holds the function on the old values; the tensor's place in it moves to the result.
+"""
+
+import numpy as np
 
 from minicnn import graph
 from minicnn.checks import DtypeError, ShapeError, broadcastable
-from minicnn.dtypes import float32, is_floating, result_type
-from minicnn.functions.elementwise import mul
-from minicnn.functions.operands import operand
+from minicnn.dtypes import is_floating
+from minicnn.functions import elementwise, logic, reductions
+from minicnn.functions.operands import NUMBERS, fitting_number, operand, tensor_only
 from minicnn.functions.shaping import expand
-from minicnn.ops import arithmetic
 from minicnn.ops.shape import SetItem
 from minicnn.tensor import Tensor
 
 
-def copy_(x, source):
-    """Overwrite x with the values of `source`, broadcast to x's shape; returns x."""
-    source = operand("copy_", source)
-    if source.shape != x.shape:
-        if broadcastable("copy_", x.shape, source.shape) != x.shape:
-            raise ShapeError(f"copy_: shape {source.shape} does not fit into {x.shape}")
-        source = expand(source, *x.shape)
-    x._writable("copy_")
-    if not (graph.mode().grad and (x.requires_grad or source.requires_grad)):
-        x.array[...] = source.array
-        x._version.changes += 1
-        return x
+def copy_(input, src, non_blocking=False):
+    """Overwrite x with the values of `src`, broadcast to x's shape; returns x."""
+    source = operand("copy_", src)
+    if source.shape != input.shape:
+        if broadcastable("copy_", input.shape, source.shape) != input.shape:
+            raise ShapeError(f"copy_: shape {source.shape} does not fit into {input.shape}")
+        source = expand(source, *input.shape)
+    input._writable("copy_")
+    if not (graph.mode().grad and (input.requires_grad or source.requires_grad)):
+        with np.errstate(all="ignore"):
+            input.array[...] = source.array
+        input._version.changes += 1
+        return input
     whole = SetItem((Ellipsis,))
-    return x._write("copy_", whole, operand("copy_", source, x.dtype))
+    return input._write("copy_", whole, operand("copy_", source, input.dtype))
 
 
-def _in_place(name, operation):
-    def change(x, y):
-        x_dtype = x.dtype
-        dtype = result_type(x.array, y.array if isinstance(y, Tensor) else y)
-        if name == "div_" and not is_floating(dtype):
-            dtype = float32
-        # A result of a higher kind does not fit: integers cannot hold what 2.5 makes of them.
-        if "bif".index(_kind(dtype)) > "bif".index(_kind(x_dtype)):
-            raise DtypeError(f"{name}: the result is {dtype}, which does not fit into {x_dtype}")
-        y = operand(name, y, x_dtype)
-        if broadcastable(name, x.shape, y.shape) != x.shape:
-            raise ShapeError(
-                f"{name}: shapes {x.shape} and {y.shape} broadcast to a larger shape than the "
-                "tensor that is changed in place"
-            )
-        return x._write(name, operation(), y)
+def fill_(input, value):
+    """Overwrite x with one number, or the number in a 0-d tensor; returns x."""
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise ShapeError(f"fill_: value must be a number, got a tensor of shape {value.shape}")
+    elif isinstance(value, NUMBERS):
+        value = Tensor(fitting_number("fill_", np.asarray(value).item(), input.dtype))
+    else:
+        raise DtypeError(f"fill_: value must be a number, got {type(value).__name__}")
+    return copy_(input, value)
 
-    change.__name__ = name
-    change.__doc__ = f"As `{name[:-1]}`, written into x itself; returns x."
-    return change
+
+def zero_(input):
+    """Overwrite x with 0; returns x."""
+    return fill_(input, 0)
 
 
 def _kind(dtype):
-    return "i" if dtype.kind == "u" else dtype.kind
+    """0 for bool, 1 for integers, 2 for floating point."""
+    return 2 if is_floating(dtype) else int(dtype.kind != "b")
 
 
-_add, _sub = _in_place("add_", arithmetic.Add), _in_place("sub_", arithmetic.Sub)
-mul_ = _in_place("mul_", arithmetic.Mul)
-div_ = _in_place("div_", arithmetic.Div)
+def _in_place(function):
+    name = f"{function.__name__}_"
+
+    def change(input, *args, **options):
+        tensor_only(name, input)._writable(name)
+        others = [a for a in (*args, *options.values()) if isinstance(a, Tensor)]
+        tracked = graph.mode().grad and any(t.requires_grad for t in (input, *others))
+        before = input
+        if tracked:
+            input._refuse_protected(name)
+            # The function may save its argument for backward: it is given a copy, which stays.
+            before = Tensor(input.array.copy())
+            before._source = input._edge()
+        for t in others:
+            # Where it can be seen from the shapes alone, nothing is computed.
+            if broadcastable(name, input.shape, t.shape) != input.shape:
+                raise ShapeError(
+                    f"{name}: shapes {input.shape} and {t.shape} broadcast to a larger shape than "
+                    "the tensor that is changed in place"
+                )
+        result = function(before, *args, **options)
+        if _kind(result.dtype) > _kind(input.dtype):
+            raise DtypeError(
+                f"{name}: the result is {result.dtype}, which does not fit into {input.dtype}"
+            )
+        result = operand(name, result, input.dtype)
+        input.array[...] = result.array
+        input._version.changes += 1
+        if tracked:
+            input._rewrite(result._edge())
+        return input
+
+    change.__name__ = change.__qualname__ = name
+    change.__doc__ = f"As `{function.__name__}`, written into x itself; returns x."
+    return change
 
 
-def fill_(x, value):
-    """Overwrite x with one number; returns x."""
-    return copy_(x, operand("fill_", value, x.dtype))
-
-
-def zero_(x):
-    """Overwrite x with 0; returns x."""
-    return fill_(x, 0)
-
-
-def add_(x, y, *, alpha=1):
-    """x + alpha · y, written into x itself; returns x."""
-    return _add(x, y if alpha == 1 else mul(y, alpha))
-
-
-def sub_(x, y, *, alpha=1):
-    """x − alpha · y, written into x itself; returns x."""
-    return _sub(x, y if alpha == 1 else mul(y, alpha))
+add_ = _in_place(elementwise.add)
+sub_ = _in_place(elementwise.sub)
+mul_ = _in_place(elementwise.mul)
+div_ = _in_place(elementwise.div)
+pow_ = _in_place(elementwise.pow)
+floor_divide_ = _in_place(elementwise.floor_divide)
+remainder_ = _in_place(elementwise.remainder)
+neg_ = _in_place(elementwise.neg)
+abs_ = _in_place(elementwise.abs)
+sign_ = _in_place(elementwise.sign)
+exp_ = _in_place(elementwise.exp)
+log_ = _in_place(elementwise.log)
+sqrt_ = _in_place(elementwise.sqrt)
+square_ = _in_place(elementwise.square)
+sin_ = _in_place(elementwise.sin)
+cos_ = _in_place(elementwise.cos)
+tanh_ = _in_place(elementwise.tanh)
+sigmoid_ = _in_place(elementwise.sigmoid)
+relu_ = _in_place(elementwise.relu)
+clamp_ = _in_place(elementwise.clamp)
+masked_fill_ = _in_place(elementwise.masked_fill)
+cumsum_ = _in_place(reductions.cumsum)
+bitwise_and_ = _in_place(logic.bitwise_and)
+bitwise_or_ = _in_place(logic.bitwise_or)
+bitwise_xor_ = _in_place(logic.bitwise_xor)
+bitwise_not_ = _in_place(logic.bitwise_not)

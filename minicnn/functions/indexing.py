@@ -4,7 +4,7 @@ import numpy as np
 
 from minicnn import graph
 from minicnn.checks import ArgumentError, IndexRangeError, ShapeError
-from minicnn.functions.operands import operand
+from minicnn.functions.operands import NUMBERS, fitting_number, operand
 from minicnn.ops.shape import Gather, SetItem, Slice
 from minicnn.tensor import Tensor, apply
 
@@ -28,6 +28,8 @@ def _entry(item):
         item = np.array([_entry(i) for i in item], None if len(item) else np.int64)
     if isinstance(item, (bool, np.bool_)):
         item = np.asarray(item)
+    if isinstance(item, np.ndarray) and item.dtype == np.uint8:
+        item = item.astype(bool)  # PyTorch's older form of a mask
     if not isinstance(item, np.ndarray) or item.dtype.kind not in "iub":
         kind = item.dtype if isinstance(item, np.ndarray) else type(item).__name__
         raise IndexRangeError(
@@ -120,6 +122,8 @@ def setitem(x, index, value):
     """``x[index] = value``: `value` is broadcast to what is selected."""
     x._writable("x[index] = value")
     basic, advanced = _parse(index, x.shape)
+    if isinstance(value, NUMBERS) and not isinstance(value, np.generic):
+        value = Tensor(fitting_number("x[index] = value", value, x.dtype))
     value = operand("x[index] = value", value)
     target = x if basic is None else getitem(x, basic)
     place = (Ellipsis,) if advanced is None else advanced

@@ -1,19 +1,20 @@
 """Products of matrices and vectors."""
 
 from minicnn.checks import DtypeError, ShapeError, broadcastable
-from minicnn.functions.operands import tensor_only
+from minicnn.functions.operands import not_bool, tensor_only
 from minicnn.functions.shaping import squeeze, unsqueeze
 from minicnn.ops import linear
 from minicnn.tensor import apply
 
 
-def matmul(x, y):
+def matmul(input, other):
     """The matrix product; vectors are a row on the left, a column on the right; batches broadcast.
 
     Shapes: (…, n, k) and (…, k, m) → (…, n, m); (k) and (k) → ().
     """
+    x, y = input, other
     for t in (x, y):
-        tensor_only("matmul", t)
+        not_bool("matmul", tensor_only("matmul", t))
         if not t.ndim:
             raise ShapeError("matmul: both arguments need at least one dimension; use * for 0-d")
     if x.dtype != y.dtype:

@@ -1,116 +1,160 @@
 """Reductions: over one dimension, several, or all."""
 
+from collections import namedtuple
+
 import numpy as np
 
 from minicnn.checks import DtypeError, IndexRangeError, ShapeError, dimension, dimensions
 from minicnn.dtypes import as_dtype, int64, is_floating
-from minicnn.functions.elementwise import div, where
-from minicnn.functions.operands import operand, pair
+from minicnn.functions.elementwise import div, maximum, minimum
+from minicnn.functions.operands import not_bool, operand, tensor_only
 from minicnn.functions.shaping import squeeze
+from minicnn.graph import is_grad_enabled
 from minicnn.ops import reduction
 from minicnn.tensor import Tensor, apply
 
+ValuesAndIndices = namedtuple("ValuesAndIndices", "values indices")
+ValuesAndIndices.__doc__ = "A pair of tensors: the values found, and where they were."
 
-def sum(x, dim=None, keepdim=False, *, dtype=None):
+
+def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim` (an int, several, or all); integers are summed as int64."""
-    x = operand("sum", x)
-    if dtype is not None or not is_floating(x.dtype):
-        x = operand("sum", x, int64 if dtype is None else as_dtype(dtype, "sum"))
-    return apply(reduction.Sum(_reduced("sum", dim, x), keepdim), x)
+    dims = _reduced("sum", dim, tensor_only("sum", input))
+    return apply(reduction.Sum(dims, keepdim), _counted("sum", input, dtype))
 
 
-def mean(x, dim=None, keepdim=False, *, dtype=None):
+def mean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim` (an int, several, or all)."""
-    x = operand("mean", x, None if dtype is None else as_dtype(dtype, "mean"))
+    x = operand("mean", tensor_only("mean", input), _dtype("mean", dtype))
     if not is_floating(x.dtype):
         raise DtypeError(f"mean: expected a floating-point tensor, got {x.dtype}; use .float()")
     dims = _reduced("mean", dim, x)
     if not x.numel():
         # 0/0: NaN, as in PyTorch, without NumPy's warning.
-        return div(sum(x, dims, keepdim), 0.0)
+        return div(sum(x, dims or None, keepdim), 0.0)
     return apply(reduction.Mean(dims, keepdim), x)
 
 
-def amax(x, dim=(), keepdim=False):
+def prod(input, dim=None, keepdim=False, *, dtype=None):
+    """The product over one dimension, or over all; integers are multiplied as int64.
+
+    >>> import minicnn as mc
+    >>> mc.prod(mc.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+    tensor([3., 8.])
+    """
+    ndim = tensor_only("prod", input).ndim
+    dims = tuple(range(ndim)) if dim is None else (dimension("prod", dim, ndim),)
+    return apply(reduction.Prod(dims if ndim else (), keepdim), _counted("prod", input, dtype))
+
+
+def cumsum(input, dim, *, dtype=None):
+    """The sum of all elements up to each one along `dim`; integers are summed as int64.
+
+    >>> import minicnn as mc
+    >>> mc.cumsum(mc.tensor([1.0, 2.0, 3.0]), 0)
+    tensor([1., 3., 6.])
+    """
+    dim = dimension("cumsum", dim, tensor_only("cumsum", input).ndim)
+    x = _counted("cumsum", input, dtype)
+    return apply(reduction.CumSum(dim), x) if x.ndim else x.clone()
+
+
+def _counted(name, input, dtype):
+    """What is to be added or multiplied up: integers and truth values as int64."""
+    dtype = _dtype(name, dtype)
+    if dtype is None and not is_floating(input.dtype):
+        dtype = int64
+    if dtype is not None and not is_floating(dtype) and is_grad_enabled() and input.requires_grad:
+        raise DtypeError(f"{name}: integers have no gradient; take x.detach() for dtype={dtype}")
+    return operand(name, input, dtype)
+
+
+def _dtype(name, dtype):
+    return None if dtype is None else as_dtype(dtype, name)
+
+
+def amax(input, dim=(), keepdim=False):
     """The maximum over `dim`; equal maxima share the gradient."""
-    return _extremum("amax", reduction.Amax, x, dim, keepdim)
+    return _extremum("amax", reduction.Amax, input, dim, keepdim)
 
 
-def amin(x, dim=(), keepdim=False):
+def amin(input, dim=(), keepdim=False):
     """The minimum over `dim`; equal minima share the gradient."""
-    return _extremum("amin", reduction.Amin, x, dim, keepdim)
+    return _extremum("amin", reduction.Amin, input, dim, keepdim)
 
 
-def _extremum(name, operation, x, dim, keepdim):
-    x = operand(name, x)
-    dims = _reduced(name, None if dim == () else dim, x)
-    if not x.numel():
-        raise ShapeError(f"{name}: an empty tensor of shape {x.shape} has no {name[1:]}imum")
+def _extremum(name, operation, input, dim, keepdim):
+    x = tensor_only(name, input)
+    dims = _reduced(name, dim, x)
+    _not_empty(name, x, dims)
     return apply(operation(dims, keepdim), x)
 
 
-def argmax(x, dim=None, keepdim=False):
+def _not_empty(name, x, dims):
+    if any(x.shape[d] == 0 for d in dims):
+        raise IndexRangeError(
+            f"{name}: an empty tensor of shape {x.shape} has no {name[-3:]}imum; reduce over "
+            "dimensions of size > 0"
+        )
+
+
+def argmax(input, dim=None, keepdim=False):
     """The place of the first maximum along `dim`; without `dim`, in the flattened tensor."""
-    return _arg("argmax", np.argmax, x, dim, keepdim)
+    return _arg("argmax", np.argmax, input, dim, keepdim)
 
 
-def argmin(x, dim=None, keepdim=False):
+def argmin(input, dim=None, keepdim=False):
     """The place of the first minimum along `dim`; without `dim`, in the flattened tensor."""
-    return _arg("argmin", np.argmin, x, dim, keepdim)
+    return _arg("argmin", np.argmin, input, dim, keepdim)
 
 
-def _arg(name, function, x, dim, keepdim):
-    x = operand(name, x)
-    dim = None if dim is None else dimension(name, dim, x.ndim)
-    if not x.numel():
-        raise IndexRangeError(f"{name}: an empty tensor of shape {x.shape} has no such place")
-    if not x.ndim:
-        dim = None
-    return Tensor(np.asarray(function(x.array, axis=dim, keepdims=keepdim), int64))
+def _arg(name, function, input, dim, keepdim):
+    x = tensor_only(name, input)
+    not_bool(name, x)
+    return _places(name, function, x, dim, keepdim)
 
 
-def max(x, dim=None, keepdim=False):
-    """The maximum; with `dim`, the pair (values, indices) along it. Or of two tensors."""
-    return _max_or_min("max", x, dim, keepdim, argmax, amax, maximum)
+def _places(name, function, x, dim, keepdim):
+    dims = tuple(range(x.ndim)) if dim is None else (dimension(name, dim, x.ndim),)
+    _not_empty(name, x, dims if x.ndim else ())
+    axis = dims[0] if dim is not None and x.ndim else None
+    return Tensor(np.asarray(function(x.array, axis=axis, keepdims=keepdim), int64))
 
 
-def min(x, dim=None, keepdim=False):
-    """The minimum; with `dim`, the pair (values, indices) along it. Or of two tensors."""
-    return _max_or_min("min", x, dim, keepdim, argmin, amin, minimum)
+def max(input, dim=None, keepdim=False, *, other=None):
+    """The maximum; with `dim`, the pair (values, indices) along it; or `maximum` of two tensors.
+
+    >>> import minicnn as mc
+    >>> mc.max(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1).indices
+    tensor([1, 0])
+    """
+    return _max_or_min("max", (np.argmax, reduction.Max, maximum), input, dim, keepdim, other)
 
 
-def _max_or_min(name, x, dim, keepdim, place, overall, of_two):
-    if isinstance(dim, Tensor):
-        return of_two(x, dim)
+def min(input, dim=None, keepdim=False, *, other=None):
+    """The minimum; with `dim`, the pair (values, indices) along it; or `minimum` of two tensors."""
+    return _max_or_min("min", (np.argmin, reduction.Min, minimum), input, dim, keepdim, other)
+
+
+def _max_or_min(name, functions, input, dim, keepdim, other):
+    place, overall, of_two = functions
+    if other is not None or isinstance(dim, Tensor):
+        return of_two(input, dim if other is None else other)
+    x = tensor_only(name, input)
     if dim is None:
-        return overall(x)
-    x = operand(name, x)
-    if not x.ndim:
-        return x.clone(), Tensor(np.zeros((), int64))
+        if not x.numel():
+            raise ShapeError(f"{name}: an empty tensor of shape {x.shape} has no {name}imum")
+        return apply(overall(_reduced(name, None, x), keepdim), x)
     dim = dimension(name, dim, x.ndim)
-    indices = place(x, dim, keepdim=True)
-    values = apply(reduction.TakeAlong(indices.array, dim), x)
-    return (values, indices) if keepdim else (squeeze(values, dim), squeeze(indices, dim))
-
-
-def maximum(x, y):
-    """The greater of two tensors, element by element; where they are equal each gets half of δ."""
-    return _of_two("maximum", x, y, lambda a, b: a > b)
-
-
-def minimum(x, y):
-    """The lesser of two tensors, element by element; where they are equal each gets half of δ."""
-    return _of_two("minimum", x, y, lambda a, b: a < b)
-
-
-def _of_two(name, x, y, first_wins):
-    x, y = pair(name, x, y)
-    a, b = x.array, y.array
-    wins = where(Tensor(np.asarray(first_wins(a, b) | (a != a))), x, y)
-    if not is_floating(x.dtype) or not (x.requires_grad or y.requires_grad):
-        return wins
-    return where(Tensor(np.asarray(a == b)), (x + y) / 2, wins)
+    if not x.ndim:
+        return ValuesAndIndices(x.clone(), Tensor(np.zeros((), int64)))
+    indices = _places(name, place, x, dim, keepdim=True)
+    values = apply(reduction.TakeAlong(indices.array.copy(), dim), x)
+    if not keepdim:
+        values, indices = squeeze(values, dim), squeeze(indices, dim)
+    return ValuesAndIndices(values, indices)
 
 
 def _reduced(name, dim, x):
-    return dimensions(name, dim, x.ndim)
+    # An empty tuple of dimensions means all of them, as in PyTorch.
+    return dimensions(name, None if isinstance(dim, (tuple, list)) and not dim else dim, x.ndim)

@@ -9,14 +9,21 @@ from minicnn.ops import shape as shape_ops
 from minicnn.tensor import apply
 
 
-def _sizes(name, sizes):
-    """Sizes given as separate arguments or as one sequence."""
+def _sizes(name, sizes, keyword=None):
+    """Sizes given as separate arguments, as one sequence, or by keyword."""
+    if keyword is not None:
+        sizes = (*sizes, keyword)
+    if not sizes:
+        raise DtypeError(f"{name}: the sizes are missing; for a 0-d result pass ()")
     if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
         sizes = sizes[0]
     try:
-        return tuple(s.__index__() for s in sizes)
+        found = tuple(s.__index__() for s in sizes)
+        if any(isinstance(s, bool) for s in sizes):
+            raise TypeError
     except (TypeError, AttributeError):
         raise DtypeError(f"{name}: sizes must be integers, got {sizes!r}") from None
+    return found
 
 
 def _filled_in(name, x, shape):
@@ -35,110 +42,125 @@ def _filled_in(name, x, shape):
     return tuple(x.numel() // known if s == -1 else s for s in shape)
 
 
-def reshape(x, *shape):
+def reshape(input, *sizes, shape=None):
     """The same values under another shape; one size may be −1. A view where memory allows."""
-    tensor_only("reshape", x)
-    shape = _filled_in("reshape", x, _sizes("reshape", shape))
+    tensor_only("reshape", input)
+    shape = _filled_in("reshape", input, _sizes("reshape", sizes, shape))
     try:
-        return apply(shape_ops.View(shape), x)
+        return apply(shape_ops.View(shape), input)
     except ValueError:  # what NumPy says when the memory cannot be looked at that way
-        return apply(shape_ops.Reshape(shape), x)
+        return apply(shape_ops.Reshape(shape), input)
 
 
-def view(x, *shape):
+def view(input, *sizes, size=None):
     """As `reshape`, on the same memory; refused where that cannot be."""
-    tensor_only("view", x)
-    if len(shape) == 1 and isinstance(shape[0], (np.dtype, type)):
+    tensor_only("view", input)
+    if len(sizes) == 1 and isinstance(sizes[0], (np.dtype, type)):
         raise ArgumentError("view: viewing memory as another dtype is not supported; use .to()")
-    shape = _filled_in("view", x, _sizes("view", shape))
+    shape = _filled_in("view", input, _sizes("view", sizes, size))
     try:
-        return apply(shape_ops.View(shape), x)
+        return apply(shape_ops.View(shape), input)
     except ValueError:
         raise ShapeError(
-            f"view: the memory of this tensor of shape {x.shape} does not lie so that it can be "
-            f"seen as {shape}; use .reshape(), which copies, or .contiguous() first"
+            f"view: the memory of this tensor of shape {input.shape} does not lie so that it can "
+            f"be seen as {shape}; use .reshape(), which copies, or .contiguous() first"
         ) from None
 
 
-def flatten(x, start_dim=0, end_dim=-1):
+def flatten(input, start_dim=0, end_dim=-1):
     """Dimensions `start_dim` … `end_dim` as one, in row-major order."""
-    tensor_only("flatten", x)
-    if not x.ndim:
-        return reshape(x, 1)
-    start, end = (dimension("flatten", d, x.ndim) for d in (start_dim, end_dim))
+    tensor_only("flatten", input)
+    start, end = (dimension("flatten", d, input.ndim) for d in (start_dim, end_dim))
+    if not input.ndim:
+        return reshape(input, 1)
     if start > end:
         raise ArgumentError(f"flatten: start_dim {start_dim} lies after end_dim {end_dim}")
-    merged = int(np.prod(x.shape[start : end + 1], dtype=int64))
-    return reshape(x, *x.shape[:start], merged, *x.shape[end + 1 :])
+    merged = int(np.prod(input.shape[start : end + 1], dtype=int64))
+    return reshape(input, *input.shape[:start], merged, *input.shape[end + 1 :])
 
 
-def permute(x, *dims):
-    """Dimension i of the result is dimension dims[i] of x."""
-    tensor_only("permute", x)
-    dims = _sizes("permute", dims)
-    found = tuple(dimension("permute", d, x.ndim) for d in dims)
-    if sorted(found) != list(range(x.ndim)):
+def permute(input, *order, dims=None):
+    """Dimension i of the result is dimension dims[i] of input."""
+    tensor_only("permute", input)
+    dims = _sizes("permute", order, dims)
+    found = tuple(dimension("permute", d, input.ndim) for d in dims)
+    if sorted(found) != list(range(input.ndim)):
         raise ArgumentError(
-            f"permute: dims {dims} must name each of the {x.ndim} dimensions of shape {x.shape} "
-            "exactly once"
+            f"permute: dims {dims} must name each of the {input.ndim} dimensions of shape "
+            f"{input.shape} exactly once"
         )
-    return apply(shape_ops.Permute(found), x)
+    return apply(shape_ops.Permute(found), input)
 
 
-def transpose(x, dim0, dim1):
+def transpose(input, dim0, dim1):
     """Two dimensions swapped."""
-    tensor_only("transpose", x)
-    a, b = (dimension("transpose", d, x.ndim) for d in (dim0, dim1))
-    dims = list(range(x.ndim))
+    tensor_only("transpose", input)
+    a, b = (dimension("transpose", d, input.ndim) for d in (dim0, dim1))
+    dims = list(range(input.ndim))
     if dims:
         dims[a], dims[b] = dims[b], dims[a]
-    return apply(shape_ops.Permute(tuple(dims)), x)
+    return apply(shape_ops.Permute(tuple(dims)), input)
 
 
-def t(x):
+def t(input):
     """The transpose of a matrix; a vector stays as it is."""
-    if tensor_only("t", x).ndim > 2:
-        raise ShapeError(f"t: expected at most 2 dimensions, got shape {x.shape}; use transpose")
-    return transpose(x, 0, 1) if x.ndim == 2 else x
+    if tensor_only("t", input).ndim > 2:
+        raise ShapeError(
+            f"t: expected at most 2 dimensions, got shape {input.shape}; use transpose"
+        )
+    return transpose(input, 0, 1) if input.ndim == 2 else input
 
 
-def squeeze(x, dim=None):
+def squeeze(input, dim=None):
     """Without the dimensions of size 1: all of them, or those of `dim` that have size 1."""
-    tensor_only("squeeze", x)
-    dims = set(dimensions("squeeze", dim, x.ndim))
-    kept = [s for i, s in enumerate(x.shape) if s != 1 or i not in dims]
-    return reshape(x, kept)
+    tensor_only("squeeze", input)
+    dims = set(dimensions("squeeze", dim, input.ndim))
+    kept = [s for i, s in enumerate(input.shape) if s != 1 or i not in dims]
+    return reshape(input, kept)
 
 
-def unsqueeze(x, dim):
+def unsqueeze(input, dim):
     """With a dimension of size 1 put in at `dim`."""
-    tensor_only("unsqueeze", x)
-    dim = dimension("unsqueeze", dim, x.ndim + 1)
-    return reshape(x, *x.shape[:dim], 1, *x.shape[dim:])
+    tensor_only("unsqueeze", input)
+    dim = dimension("unsqueeze", dim, input.ndim + 1)
+    return reshape(input, *input.shape[:dim], 1, *input.shape[dim:])
 
 
-def expand(x, *sizes):
+def expand(input, *sizes, size=None):
     """Stretched to `sizes` along dimensions of size 1; −1 leaves a size; no memory is used."""
-    tensor_only("expand", x)
-    sizes = _sizes("expand", sizes)
-    added = len(sizes) - x.ndim
-    target = tuple(x.shape[i - added] if s == -1 and i >= added else s for i, s in enumerate(sizes))
+    tensor_only("expand", input)
+    sizes = _sizes("expand", sizes, size)
+    added = len(sizes) - input.ndim
+    target = tuple(
+        input.shape[i - added] if s == -1 and i >= added else s for i, s in enumerate(sizes)
+    )
     fits = added >= 0 and all(
-        s >= 0 and old in (1, s) for s, old in zip(target[added:], x.shape, strict=True)
+        s >= 0 and old in (1, s) for s, old in zip(target[added:], input.shape, strict=True)
     )
     if not fits or min(target, default=0) < 0:
         raise ShapeError(
-            f"expand: shape {x.shape} cannot be stretched to {sizes}: only sizes of 1 can grow, "
-            "and new dimensions come first"
+            f"expand: shape {input.shape} cannot be stretched to {sizes}: only sizes of 1 can "
+            "grow, and new dimensions come first"
         )
-    return apply(shape_ops.Expand(target), x)
+    return apply(shape_ops.Expand(target), input)
+
+
+def _several(name, tensors):
+    if not isinstance(tensors, (list, tuple)):
+        raise DtypeError(
+            f"{name}: expected a list or tuple of tensors, got {type(tensors).__name__}"
+        )
+    if not tensors:
+        raise ArgumentError(f"{name}: expected at least one tensor, got none")
+    return [tensor_only(name, t) for t in tensors]
 
 
 def cat(tensors, dim=0):
     """Tensors joined along a dimension; all other sizes must be equal."""
-    tensors = [tensor_only("cat", t) for t in tensors]
-    if not tensors:
-        raise ArgumentError("cat: expected at least one tensor, got none")
+    tensors = _several("cat", tensors)
+    dtype = result_type(*[x.array for x in tensors])
+    # Empty vectors may stand among tensors of any shape, as in PyTorch: a list begun with nothing.
+    tensors = [x for x in tensors if x.shape != (0,)] or tensors[:1]
     dim = dimension("cat", dim, tensors[0].ndim)
     first = tensors[0].shape
     for i, x in enumerate(tensors):
@@ -150,15 +172,12 @@ def cat(tensors, dim=0):
                 f"cat: tensor {i} has shape {x.shape}, which does not fit to {first} along "
                 f"dimension {dim}: all other sizes must be equal"
             )
-    dtype = result_type(*[x.array for x in tensors])
     return apply(shape_ops.Concatenate(dim), *[operand("cat", x, dtype) for x in tensors])
 
 
 def stack(tensors, dim=0):
     """Tensors of one shape, side by side along a new dimension."""
-    tensors = [tensor_only("stack", t) for t in tensors]
-    if not tensors:
-        raise ArgumentError("stack: expected at least one tensor, got none")
+    tensors = _several("stack", tensors)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ShapeError(
@@ -169,7 +188,8 @@ def stack(tensors, dim=0):
     return cat([unsqueeze(x, dim) for x in tensors], dim)
 
 
-def flip(x, dims):
-    """The order along `dims` reversed, in memory of its own."""
-    tensor_only("flip", x)
-    return apply(shape_ops.Flip(dimensions("flip", dims, x.ndim)), x)
+def flip(input, *order, dims=None):
+    """The order along `dims` (a sequence, or several arguments) reversed, in memory of its own."""
+    tensor_only("flip", input)
+    dims = _sizes("flip", order, dims)
+    return apply(shape_ops.Flip(dimensions("flip", dims, input.ndim)), input)

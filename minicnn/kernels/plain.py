@@ -12,11 +12,13 @@ Shapes: x (N, C, H, W); w (F, C/groups, kh, kw); delta like the output (N, F, OH
 (kernel, stride, padding, dilation, size) are (vertical, horizontal).
 """
 
+import math
+
 import numpy as np
 
 from minicnn.kernels.registry import find, register
 from minicnn.kernels.threads import compute_lock, use_blas_threads
-from minicnn.shapes import output_size
+from minicnn.shapes import adaptive_windows, output_size
 
 # Columns repeat every input kh·kw times. They are made for as many images at a time as fit here.
 WORKSPACE_BYTES = 64 * 2**20
@@ -91,11 +93,13 @@ def conv2d(x, w, stride, padding, dilation, groups):
     """Z = W · col(X), eq. 1.11 (without the bias)."""
     (n, c, *size), (f, _, *kernel) = x.shape, w.shape
     out = tuple(map(output_size, size, kernel, stride, padding, dilation))
-    w = w.reshape(groups, f // groups, -1)  # (G, F/G, K) with K = C/G · kh · kw
+    k, places = c // groups * kernel[0] * kernel[1], out[0] * out[1]
+    w = w.reshape(groups, f // groups, k)
     z = np.empty((n, f, *out), x.dtype)
     for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], x.itemsize):
         columns = find("im2col")(x[part], tuple(kernel), stride, padding, dilation, out)
-        columns = columns.reshape(groups, w.shape[2], -1)  # the channels of a group lie together
+        # (C·kh·kw, n·OH·OW) → (G, K, n·OH·OW): the channels of a group lie together.
+        columns = columns.reshape(groups, k, (part.stop - part.start) * places)
         z[part] = _as_maps(find("matmul")(w, columns), part.stop - part.start, out)
     return z
 
@@ -124,7 +128,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
     dw = np.zeros((groups, f // groups, k), delta.dtype)
     for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], x.itemsize):
         columns = find("im2col")(x[part], kernel, stride, padding, dilation, tuple(out))
-        columns = columns.reshape(groups, k, -1)
+        columns = columns.reshape(groups, k, (part.stop - part.start) * out[0] * out[1])
         dw += find("matmul")(_as_rows(delta[part], groups), columns.swapaxes(1, 2))
     return dw.reshape(f, c // groups, *kernel)
 
@@ -191,3 +195,68 @@ def avg_pool2d_gradient(delta, size, kernel, stride, padding, divisors):
     for _, _, rows, columns in _places(kernel, stride, (1, 1), out):
         dx[:, :, rows, columns] += share
     return dx[:, :, top : top + height, left : left + width]
+
+
+@register("adaptive_max_pool2d", "plain")
+def adaptive_max_pool2d(x, out):
+    """The maximum of every window of `adaptive_windows`, and its place, as in `max_pool2d`."""
+    n, c, height, width = x.shape
+    best, argmax = np.empty((n, c, *out), x.dtype), np.empty((n, c, *out), np.int64)
+    for i, (top, bottom) in enumerate(adaptive_windows(height, out[0])):
+        for j, (left, right) in enumerate(adaptive_windows(width, out[1])):
+            size = (bottom - top) * (right - left)
+            window = x[:, :, top:bottom, left:right].reshape(n, c, size)
+            place = window.argmax(axis=2)
+            nan = np.isnan(window)
+            if nan.any():  # the last NaN wins, as in max_pool2d
+                place = np.where(nan.any(axis=2), size - 1 - nan[..., ::-1].argmax(axis=2), place)
+            best[:, :, i, j] = np.take_along_axis(window, place[..., None], axis=2)[..., 0]
+            row, column = np.divmod(place, right - left)
+            argmax[:, :, i, j] = (top + row) * width + left + column
+    return best, argmax
+
+
+@register("adaptive_avg_pool2d", "plain")
+def adaptive_avg_pool2d(x, out):
+    """The mean of every window of `adaptive_windows`: over its rows, then over its columns."""
+    for axis, o in zip((2, 3), out, strict=True):
+        lines = np.moveaxis(x, axis, 0)
+        means = [lines[start:end].mean(axis=0) for start, end in adaptive_windows(len(lines), o)]
+        x = np.stack(means, axis)
+    return x
+
+
+@register("adaptive_avg_pool2d_gradient", "plain")
+def adaptive_avg_pool2d_gradient(delta, size):
+    """up(δ) of eq. 1.17: every δ is spread evenly over its columns, then over its rows."""
+    for axis, n in zip((3, 2), reversed(size), strict=True):
+        lines = np.moveaxis(delta, axis, 0)
+        dx = np.zeros((n, *lines.shape[1:]), delta.dtype)
+        for line, (start, end) in zip(lines, adaptive_windows(n, len(lines)), strict=True):
+            dx[start:end] += line / (end - start)
+        delta = np.moveaxis(dx, 0, axis)
+    return delta
+
+
+@register("add_to_places", "plain")
+def add_to_places(delta, places, size, axis):
+    """The transpose of ``x.take(places, axis)``: entry i of δ is *added* to place places[i].
+
+    `size` is that of x along `axis`. Entries that go to one place are brought side by side, and
+    each such run is summed at once.
+    """
+    order = np.argsort(places, kind="stable")
+    found, starts = np.unique(places[order], return_index=True)
+    sums = np.add.reduceat(delta.take(order, axis), starts, axis)
+    shape = list(delta.shape)
+    shape[axis] = size
+    dx = np.zeros(shape, delta.dtype)
+    np.moveaxis(dx, axis, 0)[found] = np.moveaxis(sums, axis, 0)
+    return dx
+
+
+@register("normal_cdf", "plain")
+def normal_cdf(x):
+    """Φ(x) = erfc(−x/√2) / 2 (equation ``gelu``); erfc, unlike 1 + erf, keeps the left tail."""
+    values = [0.5 * math.erfc(-v / math.sqrt(2)) for v in x.ravel().tolist()]
+    return np.array(values, x.dtype).reshape(x.shape)

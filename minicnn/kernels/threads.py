@@ -4,19 +4,92 @@ Numba's fallback threading layer aborts the process when two Python threads ente
 concurrent calls into OpenBLAS have returned wrong numbers (numpy issues 29391 and 31618). Whoever
 runs a parallel kernel or a matrix product holds `compute_lock`; there is nothing to gain without
 it, since each of them uses all cores.
+
+`set_num_threads` is one knob for both libraries.
 """
 
+import os
+import sys
 import threading
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-compute_lock = threading.RLock()
+from minicnn.checks import ArgumentError, DtypeError
 
 # OpenBLAS's threads wait for each other, and for the next product, by spinning. For a product of a
 # millisecond that costs more than a second core brings, and when another program wants a core too,
 # a hundred times more: a LeNet step took 250 ms instead of 19. Small products get one thread.
 MULTIPLICATIONS_FOR_ALL_THREADS = 100_000_000
+
+_asked_for = None  # what set_num_threads was given; None: what each library chose for itself
+
+
+@cache
+def available_threads():
+    """How many threads the process may use: its cores, or fewer where a variable says so."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        limit = os.environ.get(variable, "")
+        if limit.isdecimal() and int(limit):
+            cores = min(cores, int(limit))
+    return max(cores or 1, 1)
+
+
+def set_num_threads(num_threads):
+    """Let kernels and large matrix products use so many threads, from now on, in this process.
+
+    Numba's kernels cannot have more than it started with (the number of cores, or the variable
+    NUMBA_NUM_THREADS).
+
+    Args:
+        num_threads: an integer ≥ 1.
+
+    >>> import minicnn as mc
+    >>> before = mc.get_num_threads()
+    >>> mc.set_num_threads(1)
+    >>> mc.get_num_threads()
+    1
+    >>> mc.set_num_threads(before)
+    """
+    global _asked_for
+    if isinstance(num_threads, bool) or not hasattr(num_threads, "__index__"):
+        raise DtypeError(f"set_num_threads: expected an integer, got {type(num_threads).__name__}")
+    if num_threads.__index__() < 1:
+        raise ArgumentError(f"set_num_threads: expected at least 1, got {num_threads}")
+    with compute_lock:
+        _asked_for = num_threads.__index__()
+
+
+def get_num_threads():
+    """How many threads kernels and large matrix products may use."""
+    return _asked_for or available_threads()
+
+
+class _ComputeLock:
+    """A lock that can be taken again by its holder, who computes with `get_num_threads` threads."""
+
+    def __init__(self):
+        self._lock = threading.RLock()
+        self._numba = threading.local()
+
+    def __enter__(self):
+        self._lock.acquire()
+        if _asked_for is not None:
+            self._limit_numba()
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+    def _limit_numba(self):
+        # Numba keeps this number for each thread of Python separately.
+        numba = sys.modules.get("numba")
+        if numba is not None and getattr(self._numba, "threads", None) != _asked_for:
+            numba.set_num_threads(min(_asked_for, numba.config.NUMBA_NUM_THREADS))
+            self._numba.threads = _asked_for
+
+
+compute_lock = _ComputeLock()
 
 
 @cache
@@ -26,6 +99,14 @@ def _blas():
     return [(library, library.get_num_threads()) for library in found]
 
 
+def blas_libraries():
+    """Name, version and threads of the BLAS libraries that NumPy loaded."""
+    return [
+        (library.internal_api, library.version, _asked_for or threads)
+        for library, threads in _blas()
+    ]
+
+
 def use_blas_threads(multiplications):
     """Let the next matrix product, of so many multiplications, use one thread or all of them.
 
@@ -33,4 +114,4 @@ def use_blas_threads(multiplications):
     """
     small = multiplications < MULTIPLICATIONS_FOR_ALL_THREADS
     for library, threads in _blas():
-        library.set_num_threads(1 if small else threads)
+        library.set_num_threads(1 if small else _asked_for or threads)

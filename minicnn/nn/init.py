@@ -8,16 +8,24 @@ sums (`fan_in`), and the size of its gradient with 1/`fan_out`.
 """
 
 import math
+import numbers
+import warnings
 
-from minicnn.checks import ArgumentError, ShapeError, one_of
+import numpy as np
+
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of
+from minicnn.dtypes import is_floating
 from minicnn.random import numpy_generator
+from minicnn.tensor import Tensor
 
 _GAINS = {
     "linear": 1.0,
     "conv1d": 1.0,
     "conv2d": 1.0,
+    "conv3d": 1.0,
     "conv_transpose1d": 1.0,
     "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
     "sigmoid": 1.0,
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
@@ -28,11 +36,21 @@ _GAINS = {
 def calculate_gain(nonlinearity, param=None):
     """By what an activation shrinks a signal, to be multiplied onto the weights.
 
+    Args:
+        nonlinearity: the function's name in `nn.functional`, or a layer's (which shrinks nothing).
+        param: the slope of ``"leaky_relu"`` below 0; 0.01 unless given.
+
+    Raises:
+        ArgumentError: another name, or a slope that is not a number.
+
     >>> calculate_gain("tanh")
     1.6666666666666667
     """
     if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+        slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, numbers.Real):
+            raise ArgumentError(f"calculate_gain: the slope must be a number, got {slope!r}")
+        return math.sqrt(2 / (1 + slope**2))
     one_of("calculate_gain", "nonlinearity", nonlinearity, (*_GAINS, "leaky_relu"))
     return _GAINS[nonlinearity]
 
@@ -47,86 +65,241 @@ def fans(tensor):
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
-def _overwrite(tensor, values):
+# The name under which layers written for PyTorch know it.
+_calculate_fan_in_and_fan_out = fans
+
+
+def _overwrite(name, tensor, values):
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
+    tensor._writable(name)
     tensor.array[...] = values
     tensor._version.changes += 1
     return tensor
 
 
+def _floating(name, tensor):
+    """Refuse what cannot hold a random number."""
+    if not isinstance(tensor, Tensor) or not is_floating(tensor.dtype):
+        kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise DtypeError(f"{name}: expected a floating-point tensor, got {kind}")
+
+
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Uniform in [a, b)."""
-    return _overwrite(tensor, numpy_generator(generator).uniform(a, b, tensor.shape))
+    _floating("uniform_", tensor)
+    if not a <= b:
+        raise ArgumentError(f"uniform_: expected a ≤ b, got a={a} and b={b}")
+    return _overwrite("uniform_", tensor, numpy_generator(generator).uniform(a, b, tensor.shape))
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Normal with that mean and standard deviation."""
-    return _overwrite(tensor, numpy_generator(generator).normal(mean, std, tensor.shape))
+    _floating("normal_", tensor)
+    if not std >= 0:
+        raise ArgumentError(f"normal_: std must be at least 0, got {std}")
+    values = numpy_generator(generator).normal(mean, std, tensor.shape)
+    return _overwrite("normal_", tensor, values)
 
 
 def constant_(tensor, val):
     """One number everywhere."""
-    return _overwrite(tensor, val)
+    return _overwrite("constant_", tensor, val)
 
 
 def zeros_(tensor):
     """0 everywhere."""
-    return _overwrite(tensor, 0)
+    return _overwrite("zeros_", tensor, 0)
 
 
 def ones_(tensor):
     """1 everywhere."""
-    return _overwrite(tensor, 1)
+    return _overwrite("ones_", tensor, 1)
+
+
+def eye_(tensor):
+    """1 on the diagonal of a matrix, 0 elsewhere: a linear layer that changes nothing.
+
+    >>> import minicnn as mc
+    >>> mc.nn.init.eye_(mc.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    if tensor.ndim != 2:
+        raise ShapeError(f"eye_: expected a tensor of 2 dimensions, got {tensor.shape}")
+    return _overwrite("eye_", tensor, np.eye(*tensor.shape))
+
+
+def dirac_(tensor, groups=1):
+    """Kernels that hand on their input: 1 in the middle of kernel (i, i), 0 elsewhere.
+
+    Args:
+        tensor: the weight of a convolution, (F, C/groups, …) with 1 to 3 dimensions of a kernel.
+        groups: each group hands on its own channels; divides F.
+
+    Raises:
+        ShapeError: other dimensions. ArgumentError: `groups` does not divide F.
+
+    >>> import minicnn as mc
+    >>> mc.nn.init.dirac_(mc.empty(2, 2, 3))
+    tensor([[[0., 1., 0.],
+             [0., 0., 0.]],
+            [[0., 0., 0.],
+             [0., 1., 0.]]])
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError(f"dirac_: expected a tensor of 3, 4 or 5 dimensions, got {tensor.shape}")
+    filters, channels, *kernel = tensor.shape
+    if groups < 1 or filters % groups:
+        raise ArgumentError(f"dirac_: groups={groups} must divide the {filters} output channels")
+    values = np.zeros(tensor.shape)
+    middle = tuple(k // 2 for k in kernel)
+    for g in range(groups):
+        for i in range(min(filters // groups, channels)):
+            values[(g * (filters // groups) + i, i, *middle)] = 1
+    return _overwrite("dirac_", tensor, values)
 
 
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
-    """Normal, drawn again wherever a value falls outside [a, b]."""
-    if not a < b:
-        raise ArgumentError(f"trunc_normal_: expected a < b, got a={a} and b={b}")
+    """Normal, drawn again wherever a value falls outside [a, b] (which are no multiples of std).
+
+    >>> import minicnn as mc
+    >>> w = mc.nn.init.trunc_normal_(mc.empty(1000), std=0.02, a=-0.04, b=0.04)
+    >>> bool(w.abs().max() <= 0.04)
+    True
+    """
+    name = "trunc_normal_"
+    _floating(name, tensor)
+    if not a <= b:
+        raise ArgumentError(f"{name}: expected a ≤ b, got a={a} and b={b}")
+    if not std > 0:
+        raise ArgumentError(f"{name}: std must be greater than 0, got {std}")
     if mean < a - 2 * std or mean > b + 2 * std:
-        raise ArgumentError(
-            f"trunc_normal_: [{a}, {b}] lies more than two standard deviations ({std}) from the "
-            f"mean {mean}, where almost nothing would be drawn"
+        warnings.warn(
+            f"{name}: [{a}, {b}] lies more than two standard deviations ({std}) from the mean "
+            f"{mean}; a and b are bounds, not numbers of standard deviations",
+            stacklevel=2,
         )
     rng = numpy_generator(generator)
-    values = rng.normal(mean, std, tensor.shape)
-    outside = (values < a) | (values > b)
-    while outside.any():
-        values[outside] = rng.normal(mean, std, int(outside.sum()))
-        outside = (values < a) | (values > b)
-    return _overwrite(tensor, values)
+    values = np.empty(tensor.shape)
+    open_ = np.ones(tensor.shape, bool)
+    inside = (math.erf((b - mean) / std / 2**0.5) - math.erf((a - mean) / std / 2**0.5)) / 2
+    peak = min(max(mean, a), b)  # where in [a, b] the density is highest
+    while open_.any():
+        if inside > 0.3:
+            drawn = rng.normal(mean, std, int(open_.sum()))
+            good = (a <= drawn) & (drawn <= b)
+        else:
+            # Few would fall inside: draw inside, and keep each with its density over the highest.
+            drawn = rng.uniform(a, b, int(open_.sum()))
+            exponent = (((peak - mean) / std) ** 2 - ((drawn - mean) / std) ** 2) / 2
+            good = rng.random(drawn.shape) <= np.exp(exponent)
+        values[open_] = drawn
+        open_[open_] = ~good
+    return _overwrite(name, tensor, values)
 
 
 def xavier_uniform_(tensor, gain=1.0, generator=None):
-    """Uniform with variance gain² · 2/(fan_in + fan_out). Glorot & Bengio 2010, eq. 16.
+    """Uniform with variance gain² · 2/(fan_in + fan_out) (equation ``xavier-init``).
+
+    Glorot & Bengio 2010, eq. 16.
 
     >>> import minicnn as mc
     >>> w = mc.nn.init.xavier_uniform_(mc.empty(120, 400))
     >>> bool(w.abs().max() <= (6 / 520) ** 0.5)
     True
     """
-    fan_in, fan_out = fans(tensor)
-    bound = gain * math.sqrt(6 / (fan_in + fan_out))
+    bound = math.sqrt(3) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
-    """Normal with variance gain² · 2/(fan_in + fan_out). Glorot & Bengio 2010."""
-    fan_in, fan_out = fans(tensor)
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out)), generator)
+    """Normal with variance gain² · 2/(fan_in + fan_out) (equation ``xavier-init``)."""
+    return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
+
+
+def _xavier_std(tensor, gain):
+    total = sum(fans(tensor))
+    if not total:
+        raise ShapeError(f"xavier: fan in and fan out of shape {tensor.shape} are both 0")
+    return gain * math.sqrt(2 / total)
 
 
 def _kaiming_std(tensor, a, mode, nonlinearity):
+    """gain/√fan; None for a tensor without elements, of which PyTorch warns."""
+    if 0 in tensor.shape:
+        warnings.warn(f"kaiming: shape {tensor.shape} has nothing to initialise", stacklevel=3)
+        return None
+    mode = mode.lower() if isinstance(mode, str) else mode
     one_of("kaiming", "mode", mode, ("fan_in", "fan_out"))
     fan = fans(tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """Uniform with variance gain²/fan. He et al. 2015, section 2.2."""
-    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    """Uniform with variance gain²/fan (equation ``kaiming-init``).
+
+    Args:
+        tensor: a weight, (out, in, …).
+        a: the slope of ``"leaky_relu"`` below 0.
+        mode: ``"fan_in"`` keeps the size of the signal, ``"fan_out"`` that of the gradient.
+        nonlinearity: what follows the layer; gives the gain, by `calculate_gain`.
+
+    >>> import minicnn as mc
+    >>> w = mc.nn.init.kaiming_uniform_(mc.empty(64, 3, 3, 3), nonlinearity="relu")
+    >>> bool(w.abs().max() <= (6 / 27) ** 0.5)
+    True
+    """
+    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    if std is None:
+        return tensor
+    bound = math.sqrt(3) * std
     return uniform_(tensor, -bound, bound, generator)
 
 
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """Normal with variance gain²/fan. He et al. 2015, section 2.2."""
-    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+    """Normal with variance gain²/fan; arguments as `kaiming_uniform_`'s."""
+    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    return tensor if std is None else normal_(tensor, 0.0, std, generator)
+
+
+def orthogonal_(tensor, gain=1, generator=None):
+    """Rows (or columns, if there are more rows) that are orthogonal and of length `gain`.
+
+    Saxe et al. 2014. Dimensions after the first count as one.
+
+    >>> import minicnn as mc
+    >>> w = mc.nn.init.orthogonal_(mc.empty(3, 5))
+    >>> mc.allclose(w @ w.T, mc.eye(3), atol=1e-6)
+    True
+    """
+    _floating("orthogonal_", tensor)
+    if tensor.ndim < 2:
+        raise ShapeError(f"orthogonal_: expected at least 2 dimensions, got {tensor.shape}")
+    if not tensor.numel():
+        return tensor
+    rows, columns = tensor.shape[0], tensor.numel() // tensor.shape[0]
+    values = numpy_generator(generator).standard_normal((rows, columns))
+    q, r = np.linalg.qr(values.T if rows < columns else values)
+    # Without the signs of R's diagonal Q would not be uniform over all rotations (Mezzadri 2007).
+    q = q * np.sign(np.diag(r))
+    q = q.T if rows < columns else q
+    return _overwrite("orthogonal_", tensor, gain * q.reshape(tensor.shape))
+
+
+def sparse_(tensor, sparsity, std=0.01, generator=None):
+    """Normal, with a share `sparsity` of each column set to 0. Martens 2010.
+
+    >>> import minicnn as mc
+    >>> w = mc.nn.init.sparse_(mc.empty(10, 4), sparsity=0.25)
+    >>> (w == 0).sum(0)
+    tensor([3, 3, 3, 3])
+    """
+    if tensor.ndim != 2:
+        raise ShapeError(f"sparse_: expected a tensor of 2 dimensions, got {tensor.shape}")
+    normal_(tensor, 0.0, std, generator)
+    rows, columns = tensor.shape
+    rng = numpy_generator(generator)
+    for column in range(columns):
+        tensor.array[rng.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return tensor

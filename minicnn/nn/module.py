@@ -1,9 +1,29 @@
 """`Module`: a layer or a network, with the parameters and modules it is made of."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, closest
+from minicnn.dtypes import as_dtype, is_floating
 from minicnn.graph import no_grad
 from minicnn.nn.parameter import Parameter
 from minicnn.tensor import Tensor
+
+
+class NameTakenError(KeyError, ArgumentError):
+    """A name that a module cannot give to a parameter, buffer or module."""
+
+    def __str__(self):  # KeyError would show the message in quotes
+        return str(self.args[0])
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` did not find, and what it did not need."""
+
+    missing_keys: list
+    unexpected_keys: list
 
 
 class Module:
@@ -60,8 +80,7 @@ class Module:
         homes = {Parameter: self._parameters, Module: self._modules}
         for kind, home in homes.items():
             if isinstance(value, kind):
-                self._forget(name)
-                home[name] = value
+                self._put(home, name, value)
                 return
         for home in (self._parameters, self._modules, self._buffers):
             if name in home:
@@ -74,9 +93,13 @@ class Module:
                 return
         object.__setattr__(self, name, value)
 
-    def _forget(self, name):
-        for home in (self._parameters, self._modules, self._buffers, self.__dict__):
-            home.pop(name, None)
+    def _put(self, home, name, value):
+        """Set a name in one of the homes, where it keeps its place; it leaves the others."""
+        for other in (self._parameters, self._modules, self._buffers, self.__dict__):
+            if other is not home:
+                other.pop(name, None)
+        home[name] = value
+        self._unsaved_buffers.discard(name)
 
     def __getattr__(self, name):
         # Asked only for what is not an ordinary attribute.
@@ -92,6 +115,7 @@ class Module:
         for home in (self._parameters, self._modules, self._buffers):
             if name in home:
                 del home[name]
+                self._unsaved_buffers.discard(name)
                 return
         object.__delattr__(self, name)
 
@@ -110,8 +134,8 @@ class Module:
                 f"register_parameter: {name!r} must be a Parameter or None, got "
                 f"{type(param).__name__}"
             )
-        self._forget(name)
-        self._parameters[name] = param
+        self._check_name("register_parameter", name, self._parameters)
+        self._put(self._parameters, name, param)
 
     def register_buffer(self, name, tensor, persistent=True):
         """Add a tensor that is state but not learnt; not `persistent`: not in `state_dict`."""
@@ -119,9 +143,10 @@ class Module:
             raise DtypeError(
                 f"register_buffer: {name!r} must be a tensor or None, got {type(tensor).__name__}"
             )
-        self._forget(name)
-        self._buffers[name] = tensor
-        (self._unsaved_buffers.discard if persistent else self._unsaved_buffers.add)(name)
+        self._check_name("register_buffer", name, self._buffers)
+        self._put(self._buffers, name, tensor)
+        if not persistent:
+            self._unsaved_buffers.add(name)
 
     def add_module(self, name, module):
         """Add a module under a name that need not be a Python name."""
@@ -129,8 +154,16 @@ class Module:
             raise DtypeError(
                 f"add_module: {name!r} must be a Module or None, got {type(module).__name__}"
             )
-        self._forget(name)
-        self._modules[name] = module
+        self._check_name("add_module", name, self._modules)
+        self._put(self._modules, name, module)
+
+    def _check_name(self, operation, name, home):
+        if not isinstance(name, str):
+            raise DtypeError(f"{operation}: the name must be a string, got {name!r}")
+        if "." in name or not name:
+            raise NameTakenError(f"{operation}: the name must not be empty or hold a '.': {name!r}")
+        if name not in home and name in dir(self):
+            raise NameTakenError(f"{operation}: {type(self).__name__} has a {name!r} already")
 
     def register_forward_hook(self, hook):
         """Call ``hook(module, inputs, output)`` after each forward; a result replaces the output.
@@ -145,7 +178,11 @@ class Module:
 
     def named_children(self):
         """(name, module) of the modules directly inside."""
-        return ((name, m) for name, m in self._modules.items() if m is not None)
+        seen = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
 
     def children(self):
         """The modules directly inside."""
@@ -202,7 +239,7 @@ class Module:
     def train(self, mode=True):
         """Set `training` here and in all modules inside; returns the module."""
         if not isinstance(mode, bool):
-            raise DtypeError(f"train: mode must be True or False, got {mode!r}")
+            raise ArgumentError(f"train: mode must be True or False, got {mode!r}")
         for module in self.modules():
             module.training = mode
         return self
@@ -227,6 +264,11 @@ class Module:
 
     def to(self, *args, dtype=None, device=None):
         """Move all parameters and buffers to a dtype (floating-point ones) or device."""
+        for given in (*args, dtype):
+            if isinstance(given, (np.dtype, type)) and not is_floating(as_dtype(given, "to")):
+                raise DtypeError(
+                    f"to: the parameters of a module are floating-point numbers; {given} is not"
+                )
         for module in self.modules():
             for home in (module._parameters, module._buffers):
                 for t in home.values():
@@ -260,8 +302,9 @@ class Module:
     def _every_path(self, path):
         """(dotted name, module), shared modules under each of their names."""
         yield path, self
-        for name, module in self.named_children():
-            yield from module._every_path(f"{path}.{name}" if path else name)
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module._every_path(f"{path}.{name}" if path else name)
 
     def load_state_dict(self, state_dict, strict=True):
         """Overwrite parameters and buffers with those of `state_dict`; all of them or none.
@@ -271,11 +314,20 @@ class Module:
             strict: refuse names that are missing or unexpected; wrong shapes always are.
 
         Returns:
-            (missing names, unexpected names).
+            A pair (missing_keys, unexpected_keys).
 
         Raises:
             ShapeError: names or shapes do not fit; every one is listed, nothing was changed.
         """
+        if not isinstance(state_dict, Mapping):
+            raise DtypeError(
+                f"load_state_dict: expected a dictionary, got {type(state_dict).__name__}"
+            )
+        for name, value in state_dict.items():
+            if not isinstance(value, Tensor):
+                raise DtypeError(
+                    f"load_state_dict: {name!r} must be a tensor, got {type(value).__name__}"
+                )
         own = self.state_dict()
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
@@ -300,7 +352,7 @@ class Module:
             for name, t in own.items():
                 if name in state_dict:
                     t.copy_(state_dict[name])
-        return missing, unexpected
+        return IncompatibleKeys(missing, unexpected)
 
     # ------------------------------------------------------------------ text
 

@@ -2,16 +2,10 @@
 
 from minicnn.nn import functional as F
 from minicnn.nn.module import Module
+from minicnn.shapes import as_tuple
 
 
-class MaxPool2d(Module):
-    """The maximum of each window; arguments as `minicnn.nn.functional.max_pool2d`, eq. 1.17.
-
-    >>> import minicnn as mc
-    >>> mc.nn.MaxPool2d(3, stride=2)(mc.ones(1, 6, 13, 13)).shape
-    (1, 6, 6, 6)
-    """
-
+class _MaxPool(Module):
     def __init__(
         self,
         kernel_size,
@@ -28,7 +22,7 @@ class MaxPool2d(Module):
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
     def forward(self, input):
-        return F.max_pool2d(
+        return self._function(
             input,
             self.kernel_size,
             self.stride,
@@ -43,6 +37,60 @@ class MaxPool2d(Module):
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
             f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
         )
+
+
+class MaxPool1d(_MaxPool):
+    """The maximum of each window; arguments as `minicnn.nn.functional.max_pool1d`, eq. 1.17.
+
+    >>> import minicnn as mc
+    >>> mc.nn.MaxPool1d(3, stride=2)(mc.ones(1, 6, 13)).shape
+    (1, 6, 6)
+    """
+
+    _function = staticmethod(F.max_pool1d)
+
+
+class MaxPool2d(_MaxPool):
+    """The maximum of each window; arguments as `minicnn.nn.functional.max_pool2d`, eq. 1.17.
+
+    >>> import minicnn as mc
+    >>> mc.nn.MaxPool2d(3, stride=2)(mc.ones(1, 6, 13, 13)).shape
+    (1, 6, 6, 6)
+    """
+
+    _function = staticmethod(F.max_pool2d)
+
+
+class AvgPool1d(Module):
+    """The mean of each window; arguments as `minicnn.nn.functional.avg_pool1d`, eq. 1.17.
+
+    >>> import minicnn as mc
+    >>> mc.nn.AvgPool1d(2)(mc.ones(1, 6, 28)).shape
+    (1, 6, 14)
+    """
+
+    def __init__(
+        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+    ):
+        super().__init__()
+        self.kernel_size = as_tuple("AvgPool1d", "kernel_size", kernel_size, 1, 1)
+        stride = kernel_size if stride is None else stride
+        self.stride = as_tuple("AvgPool1d", "stride", stride, 1, 1)
+        self.padding = as_tuple("AvgPool1d", "padding", padding, 1, 0)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, input):
+        return F.avg_pool1d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+        )
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class AvgPool2d(Module):
@@ -77,6 +125,100 @@ class AvgPool2d(Module):
             self.ceil_mode,
             self.count_include_pad,
             self.divisor_override,
+        )
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """The mean of each of `output_size` windows that cover the input (eq. ``adaptive-pool``).
+
+    `output_size`: (OH, OW) or one number; None keeps the input's size. 1: global average pooling.
+
+    >>> import minicnn as mc
+    >>> mc.nn.AdaptiveAvgPool2d(1)(mc.ones(2, 6, 7, 5)).shape
+    (2, 6, 1, 1)
+    """
+
+    def __init__(self, output_size):
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input):
+        return F.adaptive_avg_pool2d(input, self.output_size)
+
+    def extra_repr(self):
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveMaxPool2d(Module):
+    """The maximum of each of `output_size` windows that cover the input (eq. ``adaptive-pool``).
+
+    >>> import minicnn as mc
+    >>> mc.nn.AdaptiveMaxPool2d((None, 2))(mc.ones(2, 6, 7, 5)).shape
+    (2, 6, 7, 2)
+    """
+
+    def __init__(self, output_size, return_indices=False):
+        super().__init__()
+        self.output_size, self.return_indices = output_size, return_indices
+
+    def forward(self, input):
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+    def extra_repr(self):
+        return f"output_size={self.output_size}"
+
+
+class LPPool2d(Module):
+    """(Σ x^p)^(1/p) over each window; arguments as `minicnn.nn.functional.lp_pool2d`.
+
+    >>> import minicnn as mc
+    >>> mc.nn.LPPool2d(2, 2)(mc.ones(1, 1, 2, 2)).item()
+    2.0
+    """
+
+    def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
+        super().__init__()
+        self.norm_type, self.kernel_size = norm_type, kernel_size
+        self.stride, self.ceil_mode = stride, ceil_mode
+
+    def forward(self, input):
+        # PyTorch's layer takes the power for a fraction, its function for what it is given.
+        return F.lp_pool2d(
+            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        )
+
+    def extra_repr(self):
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxUnpool2d(Module):
+    """What `MaxPool2d` found, back at its place, 0 elsewhere (eq. ``max-unpool``).
+
+    Called with (input, indices, output_size=None), as `minicnn.nn.functional.max_unpool2d`.
+
+    >>> import minicnn as mc
+    >>> pool, unpool = mc.nn.MaxPool2d(2, return_indices=True), mc.nn.MaxUnpool2d(2)
+    >>> unpool(*pool(mc.tensor([[[1.0, 2], [4, 3]]])))
+    tensor([[[0., 0.],
+             [4., 0.]]])
+    """
+
+    def __init__(self, kernel_size, stride=None, padding=0):
+        super().__init__()
+        stride = kernel_size if stride is None else stride
+        self.kernel_size = as_tuple("MaxUnpool2d", "kernel_size", kernel_size, 2, 1)
+        self.stride = as_tuple("MaxUnpool2d", "stride", stride, 2, 1)
+        self.padding = as_tuple("MaxUnpool2d", "padding", padding, 2, 0)
+
+    def forward(self, input, indices, output_size=None):
+        return F.max_unpool2d(
+            input, indices, self.kernel_size, self.stride, self.padding, output_size
         )
 
     def extra_repr(self):

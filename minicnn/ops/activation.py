@@ -3,8 +3,19 @@
 This f'(Z) ⊙ … is the first factor of eq. 1.16 and 1.17; the second is the δ that arrives.
 """
 
+import math
+
 from minicnn.arrays import array_module
+from minicnn.kernels import find
 from minicnn.ops.base import Operation
+
+
+def logistic(x):
+    """σ(x) = 1 / (1 + e^(−x)) of an array, for any x."""
+    # e^(−|x|) cannot overflow, and e/(1 + e) keeps the small values that 1 − 1/(1 + e) loses.
+    xp = array_module(x)
+    e = xp.exp(-abs(x))
+    return xp.where(x < 0, e, 1) / (1 + e)
 
 
 class Sigmoid(Operation):
@@ -15,10 +26,7 @@ class Sigmoid(Operation):
     fresh = True
 
     def forward(self, x):
-        # e^(−|x|) cannot overflow, and e/(1 + e) keeps the small values that 1 − 1/(1 + e) loses.
-        xp = array_module(x)
-        e = xp.exp(-abs(x))
-        self.y = xp.where(x < 0, e, 1) / (1 + e)
+        self.y = logistic(x)
         return self.y
 
     def backward(self, delta):
@@ -54,3 +62,160 @@ class ReLU(Operation):
     def backward(self, delta):
         # y ≤ 0 exactly where x ≤ 0, so the output is all that has to be kept.
         return array_module(delta).where(self.y <= 0, 0, delta)
+
+
+class Activation(Operation):
+    """The base of those that keep x: y = f(x);  ∂L/∂x = f'(x) ⊙ δ."""
+
+    equations = ("activation",)
+    saves = ("x",)
+    fresh = True
+
+    def forward(self, x):
+        self.x = x
+        return self.f(x, array_module(x))
+
+    def backward(self, delta):
+        return delta * self.slope(self.x, array_module(delta))
+
+
+class ReLU6(Activation):
+    """y = min(max(x, 0), 6);  y' is 1 for 0 < x < 6, else 0."""
+
+    equations = ("relu6",)
+
+    def f(self, x, xp):
+        return xp.clip(x, 0, 6)
+
+    def backward(self, delta):
+        # Not a product with 0: an infinite δ must vanish too.
+        return array_module(delta).where((self.x <= 0) | (self.x >= 6), 0, delta)
+
+
+class LeakyReLU(Activation):
+    """y = max(0, x) + a min(0, x);  y' is 1 for x > 0, else the slope a."""
+
+    equations = ("leaky-relu",)
+
+    def __init__(self, negative_slope):
+        self.a = negative_slope
+
+    def f(self, x, xp):
+        return xp.where(x > 0, x, x * self.a)
+
+    def backward(self, delta):
+        return array_module(delta).where(self.x > 0, delta, delta * self.a)
+
+
+class ELU(Activation):
+    """y = max(0, x) + a (e^min(0, x) − 1);  y' is 1 for x > 0, else a e^x."""
+
+    equations = ("elu",)
+
+    def __init__(self, alpha):
+        self.a = alpha
+
+    def f(self, x, xp):
+        # expm1 keeps the digits that e^x − 1 loses near 0; of positive x, e^x could overflow.
+        return xp.where(x > 0, x, self.a * xp.expm1(xp.minimum(x, 0)))
+
+    def backward(self, delta):
+        xp = array_module(delta)
+        return xp.where(self.x <= 0, delta * (self.a * xp.exp(xp.minimum(self.x, 0))), delta)
+
+
+class GELU(Operation):
+    """y = x Φ(x);  y' = Φ(x) + x e^(−x²/2) / √(2π), Φ the cumulative normal distribution."""
+
+    equations = ("gelu",)
+    saves = ("x", "cdf")
+    fresh = True
+
+    def forward(self, x):
+        self.x, self.cdf = x, find("normal_cdf")(x)
+        return x * self.cdf
+
+    def backward(self, delta):
+        density = array_module(delta).exp(-0.5 * self.x * self.x) / math.sqrt(2 * math.pi)
+        return delta * (self.cdf + self.x * density)
+
+
+class GELUTanh(Activation):
+    """y = (x/2) (1 + tanh u), u = √(2/π) (x + 0.044715 x³): GELU without Φ.
+
+    y' = (1 + tanh u)/2 + (x/2) (1 − tanh² u) u'.
+    """
+
+    equations = ("gelu-tanh",)
+
+    def _inner(self, x, xp):
+        """tanh u and u'."""
+        # From |x| = 10 on tanh u is ±1 to the last digit; x³ of greater x could overflow.
+        x = xp.clip(x, -10, 10)
+        factor = math.sqrt(2 / math.pi)
+        return xp.tanh(factor * (x + 0.044715 * x**3)), factor * (1 + 3 * 0.044715 * x * x)
+
+    def f(self, x, xp):
+        t, _ = self._inner(x, xp)
+        return 0.5 * x * (1 + t)
+
+    def slope(self, x, xp):
+        t, du = self._inner(x, xp)
+        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du
+
+
+class SiLU(Activation):
+    """y = x σ(x);  y' = σ(x) (1 + x (1 − σ(x)))."""
+
+    equations = ("silu",)
+
+    def f(self, x, xp):
+        return x * logistic(x)
+
+    def slope(self, x, xp):
+        s = logistic(x)
+        return s * (1 + x * (1 - s))
+
+
+class Hardsigmoid(Activation):
+    """y = ReLU6(x + 3) / 6;  y' is 1/6 for −3 < x < 3, else 0."""
+
+    equations = ("hardsigmoid",)
+
+    def f(self, x, xp):
+        return xp.clip(x + 3, 0, 6) / 6
+
+    def backward(self, delta):
+        return array_module(delta).where((self.x > -3) & (self.x < 3), delta / 6, 0)
+
+
+class Hardswish(Activation):
+    """y = x ReLU6(x + 3) / 6;  y' is 0 for x ≤ −3, x/3 + 1/2 between, 1 for x ≥ 3."""
+
+    equations = ("hardswish",)
+
+    def f(self, x, xp):
+        return x * (xp.clip(x + 3, 0, 6) / 6)
+
+    def backward(self, delta):
+        xp = array_module(delta)
+        between = xp.where(self.x < 3, delta * (self.x / 3 + 0.5), delta)
+        return xp.where(self.x <= -3, 0, between)
+
+
+class Softplus(Activation):
+    """y = ln(1 + e^(βx)) / β;  y' = σ(βx). Where βx > threshold, y = x and y' = 1."""
+
+    equations = ("softplus",)
+
+    def __init__(self, beta, threshold):
+        self.beta, self.threshold = beta, threshold
+
+    def f(self, x, xp):
+        z = self.beta * x
+        # ln(e^0 + e^z), without computing e^z.
+        return xp.where(z > self.threshold, x, xp.logaddexp(z, z.dtype.type(0)) / self.beta)
+
+    def backward(self, delta):
+        z = self.beta * self.x
+        return array_module(delta).where(z > self.threshold, delta, delta * logistic(z))

@@ -74,7 +74,8 @@ class Div(Operation):
         (x_shape, _), (y_shape, _) = self.inputs
         return (
             unbroadcast(delta / self.y, x_shape) if self.needs[0] else None,
-            unbroadcast(-delta * self.x / (self.y * self.y), y_shape) if self.needs[1] else None,
+            # Not x / (y · y): the square of a small y is 0, that of a large one infinite.
+            unbroadcast(-delta * (self.x / self.y / self.y), y_shape) if self.needs[1] else None,
         )
 
 
@@ -86,7 +87,7 @@ class Pow(Operation):
 
     def forward(self, x, y):
         self.x, self.y = x, y
-        z = x**y
+        z = x**y if x.dtype.kind == "f" else integer_power(x, y)
         self.z = z if self.needs[1] else None
         return z
 
@@ -95,15 +96,24 @@ class Pow(Operation):
         xp = array_module(delta)
         dx = dy = None
         if self.needs[0]:
-            # x^0 is the constant 1, also at x = 0 where x^(−1) is infinite.
-            power = xp.where(self.y == 0, 1, self.y - 1).astype(self.y.dtype)
-            dx = unbroadcast(delta * self.y * self.x**power, x_shape)
+            # x^0 is the constant 1, also at x = 0 where x^(−1) is infinite, and at NaN.
+            slope = xp.where(self.y == 0, 0, self.y * self.x ** (self.y - 1))
+            dx = unbroadcast((delta * slope).astype(delta.dtype), x_shape)
         if self.needs[1]:
             # 0^y is the constant 0 for y ≥ 0, and ln 0 must not reach it.
             flat = (self.x == 0) & (self.y >= 0)
             log = xp.log(xp.where(flat, 1, self.x)).astype(delta.dtype)
             dy = unbroadcast(xp.where(flat, 0, delta * self.z * log).astype(delta.dtype), y_shape)
         return dx, dy
+
+
+def integer_power(x, y):
+    """x^y of integers; a negative power is 1/x^|y| with its fraction cut off: 0 unless x = ±1."""
+    xp = array_module(x)
+    if y.dtype.kind != "i" or not (y < 0).any():
+        return x**y
+    odd = xp.where(y % 2 == 0, 1, x)
+    return xp.where(y < 0, xp.where(abs(x) == 1, odd, 0), x ** xp.maximum(y, 0)).astype(x.dtype)
 
 
 class Neg(Operation):
@@ -173,6 +183,34 @@ class Sqrt(Operation):
 
     def backward(self, delta):
         return delta / (2 * self.z)
+
+
+class Sin(Operation):
+    """z = sin x;  ∂L/∂x = δ ⊙ cos x."""
+
+    saves = ("x",)
+    fresh = True
+
+    def forward(self, x):
+        self.x = x
+        return array_module(x).sin(x)
+
+    def backward(self, delta):
+        return delta * array_module(delta).cos(self.x)
+
+
+class Cos(Operation):
+    """z = cos x;  ∂L/∂x = −δ ⊙ sin x."""
+
+    saves = ("x",)
+    fresh = True
+
+    def forward(self, x):
+        self.x = x
+        return array_module(x).cos(x)
+
+    def backward(self, delta):
+        return -delta * array_module(delta).sin(self.x)
 
 
 class Clamp(Operation):

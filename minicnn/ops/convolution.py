@@ -40,3 +40,46 @@ class Conv2d(Operation):
         if not bias:
             return dx, dw
         return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None
+
+
+class ConvTranspose2d(Operation):
+    """Y^p = Σ_c rot180(W^(c,p)) ⊗~ X^c + b^p (eq. ``conv-transpose``): a `Conv2d`, transposed.
+
+    Where the convolution is z = C x, this is Cᵀ: what it computes is the convolution's input
+    gradient (1.9). So its own input gradient is that convolution, C δ, and in the weight gradient
+    x and δ have changed places:
+
+    ∂L/∂X^c = Σ_p W^(c,p) ⊗ δ^p     (1.11)
+    ∂L/∂W^(c,p) = X^c ⊗ δ^p          (1.12)
+    ∂L/∂b^p = Σ_ij δ^p_ij            (1.14)
+
+    X (N, C, H, W), W (C, F/groups, kh, kw), b (F) → Y (N, F, *out).
+    """
+
+    equations = ("conv-transpose", "conv-transpose-size", "1.9", "1.11", "1.12", "1.14")
+    saves = ("x", "w")
+    fresh = True
+
+    def __init__(self, out, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+        self.out, self.options = out, (stride, padding, dilation, groups)
+
+    def forward(self, x, w, b=None):
+        self.x = x if self.needs[1] else None
+        self.w = w if self.needs[0] else None
+        y = find("conv2d_input_gradient")(x, w, self.out, *self.options)
+        if b is not None:
+            y += b.reshape(1, -1, 1, 1)  # (F) → (1, F, 1, 1): one bias a map
+        return y
+
+    def backward(self, delta):
+        (x_shape, _), (w_shape, _), *bias = self.inputs
+        dx = dw = None
+        if self.needs[0]:
+            # An output padding of a stride or more leaves room for windows that x does not have.
+            height, width = x_shape[2:]
+            dx = find("conv2d")(delta, self.w, *self.options)[:, :, :height, :width]
+        if self.needs[1]:
+            dw = find("conv2d_weight_gradient")(self.x, delta, w_shape[2:], *self.options)
+        if not bias:
+            return dx, dw
+        return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None

@@ -1,5 +1,7 @@
 """Products of matrices."""
 
+import math
+
 from minicnn.arrays import unbroadcast
 from minicnn.kernels import find
 from minicnn.ops.base import Operation
@@ -53,12 +55,13 @@ class Linear(Operation):
         (x_shape, _), (w_shape, _), *bias = self.inputs
         matmul = find("matmul")
         # All leading dimensions count as rows: (…, out) → (rows, out).
-        rows = delta.reshape(-1, w_shape[0])
+        count = math.prod(x_shape[:-1])
+        rows = delta.reshape(count, w_shape[0])
         dx = dw = None
         if self.needs[0]:
             dx = matmul(rows, self.w).reshape(x_shape)
         if self.needs[1]:
-            dw = matmul(rows.T, self.x.reshape(-1, w_shape[1]))
+            dw = matmul(rows.T, self.x.reshape(count, w_shape[1]))
         if not bias:
             return dx, dw
         return dx, dw, rows.sum(axis=0) if self.needs[2] else None

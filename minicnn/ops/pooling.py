@@ -62,3 +62,68 @@ class AvgPool2d(Operation):
         (shape, dtype) = self.inputs[0]
         divisors = self.divisors(shape[2:], dtype)
         return find("avg_pool2d_gradient")(delta, shape[2:], *self.options, divisors)
+
+
+class AdaptiveMaxPool2d(Operation):
+    """y = the maximum of each of `out` windows that cover x (eq. ``adaptive-pool``).
+
+    up(δ), the output (y, argmax) and ties as in `MaxPool2d`.
+    """
+
+    equations = ("1.17", "max-pool", "adaptive-pool")
+    saves = ("argmax",)
+    fresh = True
+
+    def __init__(self, out):
+        self.out = out
+
+    def forward(self, x):
+        y, self.argmax = find("adaptive_max_pool2d")(x, self.out)
+        return y, self.argmax
+
+    def backward(self, delta, _):
+        (shape, _) = self.inputs[0]
+        return find("max_pool2d_gradient")(delta, self.argmax, shape[2:])
+
+
+class AdaptiveAvgPool2d(Operation):
+    """y = the mean of each of `out` windows that cover x (eq. ``adaptive-pool``; 1×1: the mean of
+    the whole map, ``global-pool``);  up(δ) (eq. 1.17) spreads each δ evenly over its window.
+    """
+
+    equations = ("1.17", "mean-pool", "adaptive-pool", "global-pool")
+    fresh = True
+
+    def __init__(self, out):
+        self.out = out
+
+    def forward(self, x):
+        return find("adaptive_avg_pool2d")(x, self.out)
+
+    def backward(self, delta):
+        (shape, _) = self.inputs[0]
+        return find("adaptive_avg_pool2d_gradient")(delta, shape[2:])
+
+
+class MaxUnpool2d(Operation):
+    """Each x goes to its place in a map of zeros (eq. ``max-unpool``);  δ is read there.
+
+    `places` holds flat indices into the H·W plane of `out`; of values for one place the last stays.
+    """
+
+    equations = ("max-unpool",)
+    fresh = True
+
+    def __init__(self, places, out):
+        n, c, *size = places.shape
+        self.places, self.out = places.reshape(n, c, size[0] * size[1]), out
+
+    def forward(self, x):
+        n, c = x.shape[:2]
+        y = np.zeros((n, c, self.out[0] * self.out[1]), x.dtype)
+        np.put_along_axis(y, self.places, x.reshape(self.places.shape), axis=2)
+        return y.reshape(n, c, *self.out)
+
+    def backward(self, delta):
+        flat = delta.reshape(*delta.shape[:2], self.out[0] * self.out[1])
+        return np.take_along_axis(flat, self.places, axis=2).reshape(self.inputs[0][0])

@@ -7,6 +7,11 @@ from minicnn.arrays import array_module
 from minicnn.ops.base import Operation
 
 
+def _accumulator(dtype):
+    """The dtype that sums are kept in: float16 has three digits, too few for a running total."""
+    return "float32" if dtype == "float16" else dtype
+
+
 class Reduction(Operation):
     """The base of the reductions: which axes go, and whether they stay with size 1."""
 
@@ -26,7 +31,8 @@ class Sum(Reduction):
     equations = ("sum",)
 
     def forward(self, x):
-        return x.sum(axis=self.dims, keepdims=self.keepdim, dtype=x.dtype)
+        total = x.sum(axis=self.dims, keepdims=self.keepdim, dtype=_accumulator(x.dtype))
+        return total.astype(x.dtype, copy=False)
 
     def backward(self, delta):
         return array_module(delta).broadcast_to(self.stretch(delta), self.inputs[0][0])
@@ -38,7 +44,8 @@ class Mean(Reduction):
     equations = ("mean",)
 
     def forward(self, x):
-        return x.mean(axis=self.dims, keepdims=self.keepdim, dtype=x.dtype)
+        mean = x.mean(axis=self.dims, keepdims=self.keepdim, dtype=_accumulator(x.dtype))
+        return mean.astype(x.dtype, copy=False)
 
     def backward(self, delta):
         shape, _ = self.inputs[0]
@@ -60,9 +67,12 @@ class Extremum(Reduction):
         return self.z
 
     def backward(self, delta):
-        reached = self.x == self.stretch(self.z)
+        reached = self.reached(self.stretch(self.z))
         count = reached.sum(axis=self.dims, keepdims=True)
         return (reached * (self.stretch(delta) / count)).astype(delta.dtype)
+
+    def reached(self, z):
+        return self.x == z
 
 
 class Amax(Extremum):
@@ -77,6 +87,78 @@ class Amin(Extremum):
 
     def reduce(self, x):
         return x.min(axis=self.dims, keepdims=self.keepdim)
+
+
+class Max(Amax):
+    """As `Amax`, over all of x; where the maximum is NaN, the NaN share δ (PyTorch's max)."""
+
+    def reached(self, z):
+        return (self.x == z) | ((self.x != self.x) & (z != z))
+
+
+class Min(Amin):
+    """As `Amin`, over all of x; where the minimum is NaN, the NaN share δ (PyTorch's min)."""
+
+    reached = Max.reached
+
+
+class Prod(Reduction):
+    """z = Π x_i;  ∂L/∂x_i = δ · Π_{j≠i} x_j, which is z/x_i where no factor is 0."""
+
+    saves = ("x", "z")
+    fresh = True
+
+    def forward(self, x):
+        self.x = x
+        # keepdims for the broadcasting in backward; () stands for all dimensions of a 0-d x.
+        self.z = x.prod(axis=self.dims, keepdims=True, dtype=x.dtype)
+        return self.z.copy() if self.keepdim else self.z.reshape(self._kept(x.shape)).copy()
+
+    def _kept(self, shape):
+        return tuple(s for i, s in enumerate(shape) if i not in self.dims)
+
+    def backward(self, delta):
+        x, delta = self.x, self.stretch(delta)
+        if (x != 0).all():
+            return delta * self.z / x
+        # With zeros there is nothing to divide by: the product of all before x_i and all after it.
+        if len(self.dims) == 1:
+            return delta * _others(x, self.dims[0])
+        return delta * _others(x.reshape(-1), 0).reshape(x.shape)
+
+
+def _others(x, axis):
+    """For each element along `axis`, the product of the others."""
+    xp = array_module(x)
+    one = xp.ones_like(xp.take(x, [0], axis=axis))
+
+    def of_those_before(x):
+        shifted = xp.concatenate([one, xp.delete(x, -1, axis=axis)], axis=axis)
+        return shifted.cumprod(axis=axis, dtype=x.dtype)
+
+    return of_those_before(x) * xp.flip(of_those_before(xp.flip(x, axis)), axis)
+
+
+class CumSum(Operation):
+    """z_i = Σ_{j≤i} x_j along a dimension;  ∂L/∂x_i = Σ_{j≥i} δ_j."""
+
+    equations = ("sum",)
+    fresh = True
+
+    def __init__(self, dim):
+        self.dim = dim
+
+    def forward(self, x):
+        return _running_sum(x, self.dim)
+
+    def backward(self, delta):
+        flip = array_module(delta).flip
+        return flip(_running_sum(flip(delta, self.dim), self.dim), self.dim)
+
+
+def _running_sum(x, dim):
+    total = x.cumsum(axis=dim, dtype=_accumulator(x.dtype))
+    return total.astype(x.dtype, copy=False).reshape(x.shape)
 
 
 class TakeAlong(Operation):

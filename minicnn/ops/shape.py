@@ -193,6 +193,46 @@ class Flip(Operation):
         return array_module(delta).flip(delta, self.dims)
 
 
+class Roll(Operation):
+    """x shifted along the dimensions; what leaves at one end enters at the other, δ shifts back."""
+
+    fresh = True
+
+    def __init__(self, shifts, dims):
+        self.shifts, self.dims = shifts, dims
+
+    def forward(self, x):
+        return array_module(x).roll(x, self.shifts, self.dims)
+
+    def backward(self, delta):
+        back = tuple(-s for s in self.shifts) if self.dims is not None else -self.shifts
+        return array_module(delta).roll(delta, back, self.dims)
+
+
+class Diagonal(Operation):
+    """The elements whose places along two dimensions are equal, as a new last dimension.
+
+    δ returns to the diagonal; nothing else had any influence.
+    """
+
+    views = True
+    fresh = True
+
+    def __init__(self, dim1, dim2):
+        self.dims = dim1, dim2
+
+    def forward(self, x):
+        diagonal = x.diagonal(0, *self.dims)
+        # NumPy protects a diagonal from being written to; as a view it may be, as in PyTorch.
+        diagonal.flags.writeable = x.flags.writeable
+        return diagonal
+
+    def backward(self, delta):
+        dx = array_module(delta).zeros(*self.inputs[0])
+        self.forward(dx)[...] = delta
+        return dx
+
+
 class Pad(Operation):
     """x with rows of a constant around it;  the border has no influence, δ is cropped.
 

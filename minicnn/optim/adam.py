@@ -1,4 +1,4 @@
-"""Adam."""
+"""Adam and AdamW."""
 
 import numpy as np
 
@@ -15,10 +15,16 @@ class Adam(Optimizer):
     Args:
         params: tensors, or dictionaries of groups.
         lr: the step size, ≥ 0.
-        betas: (β₁, β₂), each in [0, 1).
+        betas: (β₁, β₂), floats in [0, 1).
         eps: keeps the quotient finite, ≥ 0.
-        weight_decay: λ, adds λ w to the gradient.
+        weight_decay: λ ≥ 0, adds λ w to the gradient.
+        amsgrad: divide by the largest v so far (Reddi et al. 2018, algorithm 2).
         maximize: climb instead.
+        decoupled_weight_decay: decay the weights as `AdamW` does, not through the gradient.
+        foreach, capturable, differentiable, fused: only their defaults.
+
+    Raises:
+        ArgumentError: options out of their range, or not supported. DtypeError: not tensors.
 
     >>> import minicnn as mc
     >>> w = mc.tensor([1.0], requires_grad=True)
@@ -29,37 +35,114 @@ class Adam(Optimizer):
     """
 
     def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, *, maximize=False
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        amsgrad=False,
+        *,
+        foreach=None,
+        maximize=False,
+        capturable=False,
+        differentiable=False,
+        fused=None,
+        decoupled_weight_decay=False,
     ):
         defaults = {
             "lr": lr,
             "betas": tuple(betas),
             "eps": eps,
             "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
             "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
 
     def check(self, group):
-        not_negative("Adam", **{k: group[k] for k in ("lr", "eps", "weight_decay")})
-        if len(group["betas"]) != 2 or not all(0 <= b < 1 for b in group["betas"]):
-            raise ArgumentError(f"Adam: betas must be two numbers in [0, 1), got {group['betas']}")
+        name = type(self).__name__
+        not_negative(name, **{k: group[k] for k in ("lr", "eps", "weight_decay")})
+        betas = group["betas"]
+        if len(betas) != 2 or not all(isinstance(b, float) and 0 <= b < 1 for b in betas):
+            raise ArgumentError(f"{name}: betas must be two floats in [0, 1), got {betas}")
 
     def update(self, parameter, gradient, state, group):
         beta1, beta2 = group["betas"]
         g = -gradient if group["maximize"] else gradient
         if group["weight_decay"]:
-            g = g + group["weight_decay"] * parameter
+            if group["decoupled_weight_decay"]:
+                parameter *= 1 - group["lr"] * group["weight_decay"]
+            else:
+                g = g + group["weight_decay"] * parameter
         if not state:
             state["step"] = 0
             state["exp_avg"] = np.zeros_like(parameter)
             state["exp_avg_sq"] = np.zeros_like(parameter)
+            if group["amsgrad"]:
+                state["max_exp_avg_sq"] = np.zeros_like(parameter)
         state["step"] += 1
         m, v = state["exp_avg"], state["exp_avg_sq"]
         m *= beta1
         m += (1 - beta1) * g
         v *= beta2
         v += (1 - beta2) * g * g
+        if group["amsgrad"]:
+            largest = state["max_exp_avg_sq"]
+            v = np.maximum(largest, v, out=largest)
         m_hat = m / (1 - beta1 ** state["step"])
-        v_hat = v / (1 - beta2 ** state["step"])
-        parameter -= group["lr"] * m_hat / (np.sqrt(v_hat) + group["eps"])
+        # √v / √(1 − β₂ᵗ) instead of √(v / (1 − β₂ᵗ)): the same, but float16 may hold √v and not v̂.
+        root = np.sqrt(v) / (1 - beta2 ** state["step"]) ** 0.5
+        parameter -= group["lr"] * m_hat / (root + group["eps"])
+
+
+class AdamW(Adam):
+    """`Adam` with weight decay beside the gradient (Loshchilov & Hutter 2019, algorithm 2).
+
+    w ← (1 − lr λ) w, then the step of Adam: λ is not divided by √v̂, as it would be as a part of
+    the gradient. Equation ``adamw``.
+
+    Args: as `Adam`'s; `weight_decay` is 0.01 unless given.
+
+    >>> import minicnn as mc
+    >>> w = mc.tensor([1.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> mc.optim.AdamW([w], lr=0.1, weight_decay=0.5).step()
+    >>> w
+    tensor([0.85], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=1e-2,
+        amsgrad=False,
+        *,
+        maximize=False,
+        foreach=None,
+        capturable=False,
+        differentiable=False,
+        fused=None,
+    ):
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

@@ -1,6 +1,11 @@
 """`Optimizer`: parameter groups, their options and their state."""
 
 import copy
+import numbers
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError
 from minicnn.graph import enable_grad, no_grad
@@ -10,8 +15,26 @@ from minicnn.tensor import Tensor
 def not_negative(name, **options):
     """Refuse options that are below 0 or not numbers."""
     for option, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value >= 0:
             raise ArgumentError(f"{name}: {option} must be a number ≥ 0, got {value!r}")
+
+
+# Options of PyTorch that choose an implementation, or differentiate through the step itself.
+_IMPLEMENTATIONS = {
+    "foreach": "minicnn has one implementation, which takes the parameters one after another",
+    "fused": "minicnn has one implementation, which takes the parameters one after another",
+    "capturable": "there is no CUDA graph that could capture the step",
+    "differentiable": "minicnn's gradients are first-order: a step leaves no graph",
+}
+
+
+def one_implementation(name, group):
+    """Refuse PyTorch's ``foreach``, ``fused``, ``capturable`` and ``differentiable``, if set."""
+    for option, reason in _IMPLEMENTATIONS.items():
+        if group.get(option):
+            raise ArgumentError(
+                f"{name}: {option}={group[option]!r} is not supported: {reason}. Leave it out"
+            )
 
 
 class Optimizer:
@@ -26,12 +49,14 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups = []
         self.state = {}
+        self._has_stepped = False  # schedulers warn if it is their turn before the optimiser's
         if isinstance(params, Tensor):
             raise DtypeError(
                 f"{type(self).__name__}: params must be tensors in a list or another iterable, "
                 "such as model.parameters(); got a single tensor"
             )
-        groups = list(params)
+        # A set is refused by add_param_group: its order changes from run to run.
+        groups = [{"params": params}] if isinstance(params, (set, frozenset)) else list(params)
         if not groups:
             raise ArgumentError(f"{type(self).__name__}: the list of parameters is empty")
         if not isinstance(groups[0], dict):
@@ -40,23 +65,55 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group):
-        """Add parameters with options of their own: ``{"params": […], "lr": 0.01}``."""
+        """Add parameters with options of their own: ``{"params": […], "lr": 0.01}``.
+
+        The parameters may be pairs (name, tensor), as ``model.named_parameters()`` gives them.
+        """
         name = type(self).__name__
+        if not isinstance(param_group, dict):
+            raise DtypeError(
+                f"{name}: a parameter group must be a dict, got {type(param_group).__name__}"
+            )
         group = dict(param_group)
+        if "params" not in group:
+            raise ArgumentError(f"{name}: a parameter group has no 'params', only {list(group)}")
+        self._read_parameters(name, group)
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        if any(id(p) in known for p in group["params"]):
+            raise ArgumentError(f"{name}: some parameters appear in more than one group")
+        if any(("param_names" in g) != ("param_names" in group) for g in self.param_groups):
+            raise ArgumentError(f"{name}: either all groups have names for parameters, or none")
+        for option, value in self.defaults.items():
+            group.setdefault(option, value)
+        one_implementation(name, group)
+        self.check(group)
+        self.param_groups.append(group)
+
+    def _read_parameters(self, name, group):
+        """Make ``group["params"]`` a list of leaves, and their names, if given, another list."""
         params = group["params"]
-        group["params"] = [params] if isinstance(params, Tensor) else list(params)
-        for p in group["params"]:
+        if isinstance(params, (set, frozenset)):
+            raise DtypeError(
+                f"{name}: params came as a set, whose order changes from run to run; use a list"
+            )
+        params = [params] if isinstance(params, Tensor) else list(params)
+        names = [p[0] for p in params if isinstance(p, tuple)]
+        if names:
+            if len(names) < len(params):
+                raise ArgumentError(f"{name}: either all parameters have names, or none")
+            group["param_names"], params = names, [p[1] for p in params]
+        group["params"] = params
+        for p in params:
             if not isinstance(p, Tensor):
                 raise DtypeError(f"{name}: parameters must be tensors, got {type(p).__name__}")
             if not p.is_leaf:
                 raise ArgumentError(f"{name}: a computed tensor cannot be optimised, only leaves")
-        known = {id(p) for g in self.param_groups for p in g["params"]}
-        if any(id(p) in known for p in group["params"]):
-            raise ArgumentError(f"{name}: some parameters appear in more than one group")
-        for option, value in self.defaults.items():
-            group.setdefault(option, value)
-        self.check(group)
-        self.param_groups.append(group)
+        if len({id(p) for p in params}) < len(params):
+            warnings.warn(
+                f"{name}: a parameter appears more than once in a group; each step will update it "
+                "as often",
+                stacklevel=5,
+            )
 
     def check(self, group):
         """Refuse options that make no sense; for subclasses."""
@@ -80,7 +137,9 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
+        self._has_stepped = True
+        # A step that overflows is for the loss to show; NumPy would warn.
+        with no_grad(), np.errstate(all="ignore"):
             for group in self.param_groups:
                 for p in group["params"]:
                     if p.grad is not None:
@@ -107,6 +166,11 @@ class Optimizer:
     def load_state_dict(self, state_dict):
         """Take over options and state; refused, with nothing changed, where they do not fit."""
         name = type(self).__name__
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise ArgumentError(
+                f"{name}: expected what state_dict() gives, a dictionary with 'state' and "
+                "'param_groups'"
+            )
         saved, own = state_dict["param_groups"], self.param_groups
         sizes = [[len(g["params"]) for g in groups] for groups in (saved, own)]
         if sizes[0] != sizes[1]:
@@ -114,16 +178,31 @@ class Optimizer:
                 f"{name}: the state has parameter groups of {sizes[0]} parameters, this optimiser "
                 f"of {sizes[1]}; it belongs to another network or optimiser"
             )
+        for group in saved:
+            missing = sorted(set(self.defaults) - set(group))
+            if missing:
+                raise ArgumentError(
+                    f"{name}: the state has no {', '.join(missing)}; it belongs to another kind of "
+                    "optimiser"
+                )
+            lr = group["lr"]
+            # Below 0 is where a schedule may have led it, and may lead it back from.
+            negative = isinstance(lr, numbers.Real) and lr < 0
+            self.check({**group, "lr": -lr} if negative else group)
         parameters = {}
         for saved_group, group in zip(saved, own, strict=True):
             for position, p in zip(saved_group["params"], group["params"], strict=True):
                 parameters[position] = p
         state = {}
         for position, entries in state_dict["state"].items():
+            if position not in parameters:
+                raise ArgumentError(f"{name}: the state has a parameter {position}, unknown here")
             p = parameters[position]
             state[p] = {}
             for key, value in entries.items():
-                if isinstance(value, Tensor):
+                if key == "step":
+                    value = int(value)  # PyTorch keeps it in a tensor
+                elif isinstance(value, Tensor):
                     if value.ndim and value.shape != p.shape:
                         raise ArgumentError(
                             f"{name}: the state {key!r} of parameter {position} has shape "

@@ -1,5 +1,7 @@
 """Stochastic gradient descent."""
 
+import numpy as np
+
 from minicnn.checks import ArgumentError
 from minicnn.optim.optimizer import Optimizer, not_negative
 
@@ -15,6 +17,10 @@ class SGD(Optimizer):
         lr: the step size, ≥ 0.
         momentum, dampening, weight_decay: ≥ 0.
         maximize: climb instead.
+        foreach, differentiable, fused: only their defaults.
+
+    Raises:
+        ArgumentError: options out of their range, or not supported. DtypeError: not tensors.
 
     >>> import minicnn as mc
     >>> w = mc.tensor([1.0], requires_grad=True)
@@ -34,6 +40,9 @@ class SGD(Optimizer):
         nesterov=False,
         *,
         maximize=False,
+        foreach=None,
+        differentiable=False,
+        fused=None,
     ):
         defaults = {
             "lr": lr,
@@ -42,6 +51,9 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
@@ -56,7 +68,8 @@ class SGD(Optimizer):
             g = g + group["weight_decay"] * parameter
         if group["momentum"]:
             if "momentum_buffer" not in state:
-                v = state["momentum_buffer"] = g.copy()
+                # An array, where arithmetic on a 0-d parameter gave a NumPy scalar.
+                v = state["momentum_buffer"] = np.array(g)
             else:
                 v = state["momentum_buffer"]
                 v *= group["momentum"]

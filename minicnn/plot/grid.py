@@ -74,8 +74,8 @@ def _as_batch(tensor):
         for i, image in enumerate(tensor):
             if not isinstance(image, Tensor):
                 raise DtypeError(
-                    "make_grid: expected a tensor or a list of tensors, got a list with a "
-                    f"{type(image).__name__} at {i}"
+                    "make_grid: expected a tensor or a list of tensors, got a list whose entry "
+                    f"{i} is of type {type(image).__name__}"
                 )
             if image.shape != tensor[0].shape:
                 raise ShapeError(

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from minicnn.checks import ShapeError
 from minicnn.plot.figure import (
     INK,
     LABEL,
@@ -110,8 +111,6 @@ def feature_maps(activations, path=None):
 
 def _not_empty(function, name, array):
     if not array.size:
-        from minicnn.checks import ShapeError
-
         raise ShapeError(f"{function}: {name} is empty, its shape is {array.shape}")
     check_finite(function, name, array)
     return array
@@ -145,7 +144,7 @@ def _picture(
     inches = min(0.9, 9 / columns, 12 / rows)  # a tile's longer side
     per_pixel = inches / max(height, width)
     wide, high = sheet.shape[1] * per_pixel, sheet.shape[0] * per_pixel
-    figure = new_figure(max(wide + 1.5, 4.6), high + 0.8)
+    figure = new_figure(max(wide + (1.5 if scale or labels else 0.2), 4.6), high + 0.8)
     axes = figure.add_subplot()
     image = axes.imshow(sheet, interpolation="nearest", **(scale or {}))
     _outline(axes, corners, height, width)

@@ -108,7 +108,7 @@ def _take_out(array, path, arrays):
 
 def _free_name(path, arrays):
     """The path joined by dots, as in a state dict, or with a number where that name is taken."""
-    name = ".".join(str(key) for key in path) or "value"
+    name = ".".join(str(key) for key in path) if path else "value"
     name = name.encode("utf-8", "replace").decode()  # a file's text has no lone surrogates
     names = itertools.chain([name], (f"{name}#{n}" for n in itertools.count(2)))
     return next(n for n in names if n not in arrays and n != RESERVED_NAME)
@@ -141,7 +141,10 @@ def _no_constant(name):
 def decode(node, arrays):
     """The value that `encode` was given; each of `arrays` must be used exactly once."""
     arrays = dict(arrays)
-    value = _decode(node, arrays)
+    try:
+        value = _decode(node, arrays)
+    except RecursionError:
+        raise DamagedTree("it is nested too deeply") from None
     if arrays:
         raise DamagedTree(f"it does not say where tensor {next(iter(arrays))!r} belongs")
     return value

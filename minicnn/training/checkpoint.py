@@ -189,6 +189,8 @@ def _check_part(name, part, stored, value):
             f"{name} holds the {part} {stored.get(f'{part}_class')}, and {kind} was given; use "
             "the same kind as when it was written, or leave it out"
         )
+    if not isinstance(there, dict):
+        raise ArgumentError(f"{name} is damaged: the state of its {part} is not a dictionary")
     if _group_sizes(there) != _group_sizes(here):
         raise ArgumentError(
             f"{name} holds the {part} {kind} with parameter groups of sizes {_group_sizes(there)}, "
@@ -198,7 +200,7 @@ def _check_part(name, part, stored, value):
 
 def _group_sizes(state):
     """How many parameters each group of an optimizer has; empty for a scheduler."""
-    groups = state.get("param_groups", ()) if isinstance(state, dict) else ()
+    groups = state.get("param_groups", ())
     return [len(group["params"]) for group in groups]
 
 

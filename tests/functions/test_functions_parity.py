@@ -322,10 +322,16 @@ def test_memory_is_shared_where_pytorch_shares_it():
     assert mc.flip(x, 0).array.base is None
 
 
-def test_byte_swapped_arrays_become_native():
-    array = np.arange(3, dtype=">f4")
-    assert mc.from_numpy(array).dtype == mc.float32
-    assert mc.tensor(array).tolist() == [0.0, 1.0, 2.0]
+def test_byte_swapped_and_reversed_arrays_can_be_copied_but_not_shared():
+    for array in (np.arange(3, dtype=">f4"), np.arange(3, dtype="f4")[::-1]):
+        for function in ("from_numpy", "as_tensor"):
+            with pytest.raises(ValueError):
+                getattr(torch, function)(array)
+            with pytest.raises(ValueError, match=f"{function}: the array"):
+                getattr(mc, function)(array)
+        copied = mc.tensor(array)
+        assert copied.dtype == mc.float32
+        assert copied.tolist() == array.tolist()
 
 
 def test_interoperates_by_dlpack_without_a_copy():

@@ -87,12 +87,12 @@ def test_convolution_equals_the_textbook(case):
     ]
     tolerance = 1e-10 if dtype == "float64" else 2e-5
     for variant in ("cpu", "plain"):
-        tensors = [mc.from_numpy(laid_out(a, case["layout"])) for a in (x, w)] + [mc.tensor(b)]
+        tensors = [mc.Tensor(laid_out(a, case["layout"])) for a in (x, w)] + [mc.tensor(b)]
         for t in tensors:
             t.requires_grad_()
         with kernels(variant):
             out = F.conv2d(*tensors, *options)
-            out.backward(mc.from_numpy(laid_out(delta, case["layout"])))
+            out.backward(mc.Tensor(laid_out(delta, case["layout"])))
         found = [out.detach(), *[t.grad for t in tensors]]
         for mine, theirs in zip(found, expected, strict=True):
             assert mine.dtype == theirs.dtype
@@ -120,10 +120,10 @@ def poolings(draw):
 
 
 def run_pool(function, x, delta, layout, variant):
-    t = mc.from_numpy(laid_out(x, layout)).requires_grad_()
+    t = mc.Tensor(laid_out(x, layout)).requires_grad_()
     with kernels(variant):
         out = function(t)
-        out.backward(mc.from_numpy(laid_out(delta, layout)))
+        out.backward(mc.Tensor(laid_out(delta, layout)))
     return out.array, t.grad.array
 
 

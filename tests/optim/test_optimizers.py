@@ -1,4 +1,4 @@
-"""Optimisers and schedules: PyTorch's numbers step by step, state, and refusals."""
+"""Optimisers: PyTorch's numbers step by step, state, and refusals."""
 
 import numpy as np
 import pytest
@@ -18,6 +18,18 @@ OPTIONS = {
         {"lr": 0.1},
         {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.1},
         {"lr": 0.1, "maximize": True},
+        {"lr": 0.1, "amsgrad": True},
+        {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True},
+    ],
+    "AdamW": [{"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.3, "amsgrad": True, "maximize": True}],
+    "RMSprop": [
+        {"lr": 0.1},
+        {"lr": 0.1, "alpha": 0.7, "centered": True, "weight_decay": 0.1},
+        {"lr": 0.1, "momentum": 0.8, "centered": True, "maximize": True},
+    ],
+    "Adagrad": [
+        {"lr": 0.1},
+        {"lr": 0.1, "lr_decay": 0.2, "initial_accumulator_value": 0.5, "weight_decay": 0.1},
     ],
 }
 CASES = [(name, options) for name, several in OPTIONS.items() for options in several]
@@ -124,29 +136,6 @@ def test_a_step_between_forward_and_backward_is_caught():
         loss.backward()
 
 
-@pytest.mark.parity
-def test_the_cosine_schedule_is_pytorchs_and_continues():
-    torch = pytest.importorskip("torch")
-    rates = []
-    for module in (mc, torch):
-        sgd = module.optim.SGD([module.zeros(1, requires_grad=True)], lr=0.4)
-        schedule = module.optim.lr_scheduler.CosineAnnealingLR(sgd, T_max=7, eta_min=0.01)
-        rates.append([])
-        for _ in range(7):
-            rates[-1].append(schedule.get_last_lr()[0])
-            sgd.step()
-            schedule.step()
-    np.testing.assert_allclose(*rates, rtol=1e-12)
-    sgd = optim.SGD([mc.zeros(1, requires_grad=True)], lr=0.4)
-    schedule = optim.lr_scheduler.CosineAnnealingLR(sgd, T_max=7, eta_min=0.01)
-    for _ in range(3):
-        schedule.step()
-    again = optim.lr_scheduler.CosineAnnealingLR(sgd, T_max=99)
-    again.load_state_dict(schedule.state_dict())
-    again.step()
-    np.testing.assert_allclose(again.get_last_lr()[0], rates[0][4])
-
-
 @pytest.mark.parametrize(
     ("call", "text"),
     [
@@ -159,13 +148,34 @@ def test_the_cosine_schedule_is_pytorchs_and_continues():
         (lambda w: optim.SGD([w * 2]), "a computed tensor cannot be optimised"),
         (lambda w: optim.SGD([{"params": [w]}, {"params": [w]}]), "in more than one group"),
         (lambda w: optim.SGD(["w"]), "parameters must be tensors, got str"),
-        (lambda w: optim.Adam([w], betas=(1.0, 0.9)), "betas must be two numbers in"),
-        (lambda w: optim.Adam([w], eps=-1), "Adam: eps"),
-        (lambda w: optim.lr_scheduler.CosineAnnealingLR(w, 3), "expected an optimiser, got Tensor"),
+        (lambda w: optim.SGD({w}), "came as a set"),
+        (lambda w: optim.SGD([w]).add_param_group([w]), "must be a dict, got list"),
+        (lambda w: optim.SGD([{"lr": 1.0}]), "has no 'params'"),
+        (lambda w: optim.SGD([("w", w), mc.zeros(1, requires_grad=True)]), "all parameters have"),
         (
-            lambda w: optim.lr_scheduler.CosineAnnealingLR(optim.SGD([w]), 0),
-            "T_max must be an integer ≥ 1, got 0",
+            lambda w: optim.SGD([("w", w)]).add_param_group(
+                {"params": mc.zeros(1, requires_grad=True)}
+            ),
+            "all groups have names",
         ),
+        (lambda w: optim.SGD([w], fused=True), "SGD: fused=True is not supported: minicnn has one"),
+        (lambda w: optim.Adam([w], foreach=True), "Adam: foreach=True is not supported"),
+        (lambda w: optim.AdamW([w], capturable=True), "AdamW: capturable=True is not supported"),
+        (lambda w: optim.RMSprop([w], differentiable=True), "first-order: a step leaves no graph"),
+        (lambda w: optim.SGD([{"params": [w], "foreach": True}]), "SGD: foreach=True"),
+        (
+            lambda w: optim.Adam([w], betas=(1.0, 0.9)),
+            r"Adam: betas must be two floats in \[0, 1\)",
+        ),
+        (lambda w: optim.AdamW([w], betas=(0.9, -0.1)), "AdamW: betas"),
+        (lambda w: optim.Adam([w], betas=(0, 0.9)), "betas must be two floats"),
+        (lambda w: optim.Adam([w], eps=-1), "Adam: eps"),
+        (lambda w: optim.AdamW([w], weight_decay=-1), "AdamW: weight_decay"),
+        (lambda w: optim.RMSprop([w], alpha=-1), "RMSprop: alpha"),
+        (lambda w: optim.RMSprop([w], momentum=-1), "RMSprop: momentum"),
+        (lambda w: optim.Adagrad([w], lr_decay=-1), "Adagrad: lr_decay"),
+        (lambda w: optim.Adagrad([w], initial_accumulator_value=-1), "initial_accumulator_value"),
+        (lambda w: optim.Adagrad([w], lr=float("nan")), "Adagrad: lr must be a number ≥ 0"),
     ],
 )
 def test_bad_options_are_refused(call, text):
@@ -184,3 +194,158 @@ def test_a_state_of_another_network_changes_nothing():
     with pytest.raises(ValueError, match=r"has shape \(3,\), the parameter \(2,\)"):
         one.load_state_dict(other.state_dict())
     assert one.param_groups[0]["lr"] == 0.5
+
+
+RANGES = {
+    "SGD": {
+        "lr": (0, 0.5),
+        "momentum": (0, 0.95),
+        "dampening": (0, 0.5),
+        "weight_decay": (0, 0.2),
+        "maximize": bool,
+    },
+    "Adam": {
+        "lr": (0, 0.5),
+        "betas": ((0, 0.95), (0, 0.999)),
+        "eps": (1e-8, 1e-2),
+        "weight_decay": (0, 0.2),
+        "amsgrad": bool,
+        "maximize": bool,
+        "decoupled_weight_decay": bool,
+    },
+    "RMSprop": {
+        "lr": (0, 0.5),
+        "alpha": (0.1, 1.0),
+        "eps": (1e-3, 1e-2),  # the centred variance may come out as 0, and divides
+        "weight_decay": (0, 0.2),
+        "momentum": (0, 0.9),
+        "centered": bool,
+        "maximize": bool,
+    },
+    "Adagrad": {
+        "lr": (0, 0.5),
+        "lr_decay": (0, 0.5),
+        "weight_decay": (0, 0.2),
+        "initial_accumulator_value": (0, 0.5),
+        "eps": (1e-10, 1e-2),
+        "maximize": bool,
+    },
+}
+RANGES["AdamW"] = {k: v for k, v in RANGES["Adam"].items() if k != "decoupled_weight_decay"}
+
+
+def draw(rng, kind):
+    if kind is bool:
+        return bool(rng.integers(2))
+    if isinstance(kind[0], tuple):
+        return tuple(draw(rng, k) for k in kind)
+    return float(rng.uniform(*kind))
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", RANGES)
+def test_random_runs_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    for case in range(200):
+        rng = np.random.default_rng(case)
+        chosen = [{o: draw(rng, k) for o, k in RANGES[name].items() if rng.integers(2)}]
+        chosen.append({k: v for k, v in chosen[0].items() if rng.integers(2)})
+        if name == "SGD" and case % 4 == 0:
+            for options in chosen:
+                options.pop("dampening", None)
+                options.update(momentum=0.8, nesterov=True)
+        # Adagrad takes this from the optimiser, RMSprop's and Adam's groups are free.
+        chosen[1].pop("initial_accumulator_value", None)
+        dtype = ("float64", "float64", "float32")[case % 3]
+        shapes = [
+            tuple(rng.integers(0 if case % 5 == 0 else 1, 4, rng.integers(0, 4))) for _ in "ab"
+        ]
+        values = [rng.standard_normal(s).astype(dtype) for s in shapes]
+        steps = [
+            [rng.standard_normal(s).astype(dtype) if rng.random() < 0.8 else None for s in shapes]
+            for _ in range(5)
+        ]
+        results = []
+        for module in (mc, torch):
+            params = [module.tensor(v, requires_grad=True) for v in values]
+            pairs = zip(params, chosen, strict=True)
+            groups = [{"params": [p], **options} for p, options in pairs]
+            optimizer = getattr(module.optim, name)(groups, **chosen[0])
+            for step in steps:
+                for p, g in zip(params, step, strict=True):
+                    p.grad = None if g is None else module.tensor(g)
+                optimizer.step()
+            results.append([p.detach().numpy() for p in params])
+        rtol = 1e-9 if dtype == "float64" else 2e-4
+        for mine, theirs in zip(*results, strict=True):
+            assert mine.dtype == theirs.dtype
+            np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=rtol, err_msg=f"case {case}")
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", RANGES)
+def test_groups_hold_what_pytorchs_do(name):
+    torch = pytest.importorskip("torch")
+    groups = []
+    for module in (mc, torch):
+        w = module.zeros(1, requires_grad=True)
+        groups.append(getattr(module.optim, name)([w]).param_groups[0])
+    for group in groups:
+        group.pop("params")
+    assert groups[0] == groups[1]
+
+
+def test_parameters_may_come_with_their_names():
+    a, b = (mc.ones(1, requires_grad=True) for _ in range(2))
+    sgd = optim.SGD([("a", a), ("b", b)], lr=0.5)
+    assert sgd.param_groups[0]["param_names"] == ["a", "b"]
+    (a * 2 + b).sum().backward()
+    sgd.step()
+    assert (a.item(), b.item()) == (0.0, 0.5)
+
+
+def test_a_parameter_given_twice_is_warned_of():
+    w = mc.zeros(1, requires_grad=True)
+    with pytest.warns(UserWarning, match="SGD: a parameter appears more than once in a group"):
+        optim.SGD([w, w])
+
+
+def test_adamw_is_an_adam():
+    assert isinstance(optim.AdamW([mc.zeros(1, requires_grad=True)]), optim.Adam)
+
+
+@pytest.mark.parity
+def test_bad_options_are_refused_where_pytorch_does():
+    torch = pytest.importorskip("torch")
+    for name, ranges in RANGES.items():
+        for option, kind in ranges.items():
+            if kind is bool or option == "dampening":
+                continue
+            bad = (-0.1, 0.5) if option == "betas" else -0.1
+            for module in (mc, torch):
+                w = module.zeros(1, requires_grad=True)
+                with pytest.raises(ValueError):
+                    getattr(module.optim, name)([w], **{option: bad})
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_a_run_of_pytorchs_can_be_continued(name, options):
+    torch = pytest.importorskip("torch")
+    whole, _ = run(torch, name, options, gradients())
+    params, first = run(torch, name, options, gradients()[:3])
+
+    def translated(value):
+        if isinstance(value, dict):
+            return {k: translated(v) for k, v in value.items()}
+        return mc.tensor(value.numpy()) if isinstance(value, torch.Tensor) else value
+
+    mine = [mc.tensor(p.detach().numpy(), requires_grad=True) for p in params]
+    second = getattr(optim, name)(mine)
+    second.load_state_dict(translated(first.state_dict()))
+    for step in gradients()[3:]:
+        for p, g in zip(mine, step, strict=False):
+            p.grad = mc.tensor(g)
+        second.step()
+    for p, q in zip(mine, whole, strict=True):
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-10)

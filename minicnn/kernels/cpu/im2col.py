@@ -9,6 +9,7 @@ loop free of conditions.
 import numpy as np
 from numba import prange
 
+from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.registry import register
 
@@ -66,6 +67,7 @@ def _col2im(columns, x, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
 
 
 @register("im2col", "cpu")
+@through_float32
 def im2col(x, kernel, stride, padding, dilation, out):
     k, places = x.shape[1] * kernel[0] * kernel[1], out[0] * out[1]
     columns = np.empty((k, len(x), places), x.dtype)
@@ -74,6 +76,7 @@ def im2col(x, kernel, stride, padding, dilation, out):
 
 
 @register("col2im", "cpu")
+@through_float32
 def col2im(columns, shape, kernel, stride, padding, dilation, out):
     x = np.empty(shape, columns.dtype)
     k, places = shape[1] * kernel[0] * kernel[1], out[0] * out[1]

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import prange
 
+from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.registry import register
 
@@ -30,6 +31,44 @@ def _max_pool2d(x, y, argmax, kh, kw, sh, sw, ph, pw, dh, dw):
                             best, place = value, row * width + column
                 y[plane // c, plane % c, r, q] = best
                 argmax[plane // c, plane % c, r, q] = place
+
+
+@jit
+def _adaptive_max_pool2d(x, y, argmax):
+    n, c, height, width = x.shape
+    oh, ow = y.shape[2:]
+    for plane in prange(n * c):
+        image = x[plane // c, plane % c]
+        for r in range(oh):
+            # Window r runs from ⌊r·H/OH⌋ to ⌈(r + 1)·H/OH⌉, and so do the columns.
+            top, bottom = r * height // oh, ((r + 1) * height + oh - 1) // oh
+            for q in range(ow):
+                left, right = q * width // ow, ((q + 1) * width + ow - 1) // ow
+                best, place = image[top, left], top * width + left
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        value = image[row, column]
+                        if value > best or value != value:
+                            best, place = value, row * width + column
+                y[plane // c, plane % c, r, q] = best
+                argmax[plane // c, plane % c, r, q] = place
+
+
+@jit
+def _adaptive_avg_pool2d(x, y):
+    n, c, height, width = x.shape
+    oh, ow = y.shape[2:]
+    for plane in prange(n * c):
+        image = x[plane // c, plane % c]
+        for r in range(oh):
+            top, bottom = r * height // oh, ((r + 1) * height + oh - 1) // oh
+            for q in range(ow):
+                left, right = q * width // ow, ((q + 1) * width + ow - 1) // ow
+                total = 0.0  # float64: a window can be a whole map
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        total += image[row, column]
+                y[plane // c, plane % c, r, q] = total / ((bottom - top) * (right - left))
 
 
 @jit
@@ -79,6 +118,7 @@ def _avg_pool2d_gradient(delta, dx, divisors, kh, kw, sh, sw, ph, pw):
 
 
 @register("max_pool2d", "cpu")
+@through_float32
 def max_pool2d(x, kernel, stride, padding, dilation, out):
     y = np.empty((*x.shape[:2], *out), x.dtype)
     argmax = np.empty(y.shape, np.int64)
@@ -86,7 +126,25 @@ def max_pool2d(x, kernel, stride, padding, dilation, out):
     return y, argmax
 
 
+@register("adaptive_max_pool2d", "cpu")
+@through_float32
+def adaptive_max_pool2d(x, out):
+    y = np.empty((*x.shape[:2], *out), x.dtype)
+    argmax = np.empty(y.shape, np.int64)
+    _adaptive_max_pool2d(np.ascontiguousarray(x), y, argmax)
+    return y, argmax
+
+
+@register("adaptive_avg_pool2d", "cpu")
+@through_float32
+def adaptive_avg_pool2d(x, out):
+    y = np.empty((*x.shape[:2], *out), x.dtype)
+    _adaptive_avg_pool2d(np.ascontiguousarray(x), y)
+    return y
+
+
 @register("max_pool2d_gradient", "cpu")
+@through_float32
 def max_pool2d_gradient(delta, argmax, size):
     n, c = delta.shape[:2]
     dx = np.empty((n, c, size[0] * size[1]), delta.dtype)
@@ -95,6 +153,7 @@ def max_pool2d_gradient(delta, argmax, size):
 
 
 @register("avg_pool2d", "cpu")
+@through_float32
 def avg_pool2d(x, kernel, stride, padding, divisors):
     y = np.empty((*x.shape[:2], *divisors.shape), x.dtype)
     _avg_pool2d(np.ascontiguousarray(x), y, divisors, *kernel, *stride, *padding)
@@ -102,6 +161,7 @@ def avg_pool2d(x, kernel, stride, padding, divisors):
 
 
 @register("avg_pool2d_gradient", "cpu")
+@through_float32
 def avg_pool2d_gradient(delta, size, kernel, stride, padding, divisors):
     dx = np.empty((*delta.shape[:2], *size), delta.dtype)
     _avg_pool2d_gradient(np.ascontiguousarray(delta), dx, divisors, *kernel, *stride, *padding)

@@ -1,27 +1,29 @@
-"""Pooling over images."""
+"""Pooling over signals and images."""
 
 import numpy as np
 
-from minicnn.checks import ArgumentError
-from minicnn.functions.shaping import squeeze
-from minicnn.nn.functional.arguments import images, same_dtype
-from minicnn.ops.pooling import AvgPool2d, MaxPool2d
+from minicnn.checks import ArgumentError, DtypeError
+from minicnn.functions.elementwise import abs, mul, pow, relu
+from minicnn.functions.operands import tensor_only
+from minicnn.nn.functional.arguments import same_dtype
+from minicnn.nn.functional.axes import as_images, from_images, per_axis
+from minicnn.ops.pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from minicnn.shapes import as_tuple, window_output
-from minicnn.tensor import apply
+from minicnn.tensor import Tensor, apply
 
 
-def _pool_arguments(name, input, kernel_size, stride, padding):
-    kernel = as_tuple(name, "kernel_size", kernel_size, 2, 1)
+def _window(name, n, kernel_size, stride, padding):
+    """(kernel, stride, padding) as pairs."""
+    kernel = per_axis(name, "kernel_size", kernel_size, n, 1, 1)
     # PyTorch: a stride that is not given (or empty) is the kernel's size.
     given = stride is not None and stride != ()
-    stride = as_tuple(name, "stride", stride, 2, 1) if given else kernel
-    padding = as_tuple(name, "padding", padding, 2, 0)
+    stride = per_axis(name, "stride", stride, n, 1, 1) if given else kernel
+    padding = per_axis(name, "padding", padding, n, 0, 0)
     if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
         raise ArgumentError(
-            f"{name}: padding {padding} must be at most half of the kernel {kernel}, so that no "
-            "window lies in the padding alone"
+            f"{name}: padding {padding[-n:]} must be at most half of the kernel {kernel[-n:]}, so "
+            "that no window lies in the padding alone"
         )
-    same_dtype(name, input)
     return kernel, stride, padding
 
 
@@ -34,6 +36,27 @@ def _refuse_windows_of_padding(name, *axes):
                 f"{name}: with dilation {d} and padding {p} some windows of {k} lie in the padding "
                 f"alone, for an input of size {n}; there is no maximum. Use less of either"
             )
+
+
+def max_pool1d(
+    input,
+    kernel_size,
+    stride=None,
+    padding=0,
+    dilation=1,
+    ceil_mode=False,
+    return_indices=False,
+):
+    """`max_pool2d` with one axis: (N, C, L) or (C, L) → (N, C, OL); indices count along L.
+
+    >>> import minicnn as mc
+    >>> import minicnn.nn.functional as F
+    >>> F.max_pool1d(mc.tensor([[1.0, 3, 2, 2, 5]]), 2)
+    tensor([[3., 2.]])
+    """
+    return _max_pool(
+        "max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    )
 
 
 def max_pool2d(
@@ -68,17 +91,46 @@ def max_pool2d(
     tensor([[[ 5.,  7.],
              [13., 15.]]])
     """
-    name = "max_pool2d"
-    input, added = images(name, input)
-    kernel, stride, padding = _pool_arguments(name, input, kernel_size, stride, padding)
-    dilation = as_tuple(name, "dilation", dilation, 2, 1)
-    out = window_output(name, input.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    return _max_pool(
+        "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    )
+
+
+def _max_pool(
+    name, n, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+):  # fmt: skip
+    input, added = as_images(name, input, n)
+    same_dtype(name, input)
+    kernel, stride, padding = _window(name, n, kernel_size, stride, padding)
+    dilation = per_axis(name, "dilation", dilation, n, 1, 1)
+    out = _window_counts(name, n, input, kernel, stride, padding, dilation, ceil_mode)
     if max(dilation) > 1:
         _refuse_windows_of_padding(name, input.shape[2:], kernel, stride, padding, dilation, out)
     output, indices = apply(MaxPool2d(kernel, stride, padding, dilation, out), input)
-    if added:
-        output, indices = squeeze(output, 0), squeeze(indices, 0)
-    return (output, indices) if return_indices else output
+    output = from_images(output, n, added)
+    return (output, from_images(indices, n, added)) if return_indices else output
+
+
+def _window_counts(name, n, input, kernel, stride, padding, dilation, ceil_mode):
+    """(OH, OW), for signals (1, OL)."""
+    axes = (input.shape[2:], kernel, stride, padding, dilation)
+    out = window_output(name, *[axis[-n:] for axis in axes], ceil_mode)
+    return out if n == 2 else (1, *out)
+
+
+def avg_pool1d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+):  # fmt: skip
+    """`avg_pool2d` with one axis: (N, C, L) or (C, L) → (N, C, OL).
+
+    >>> import minicnn as mc
+    >>> import minicnn.nn.functional as F
+    >>> F.avg_pool1d(mc.tensor([[1.0, 3, 2, 2, 5]]), 2)
+    tensor([[2., 2.]])
+    """
+    return _avg_pool(
+        "avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None
+    )
 
 
 def avg_pool2d(
@@ -113,12 +165,118 @@ def avg_pool2d(
     tensor([[[ 2.5,  4.5],
              [10.5, 12.5]]])
     """
-    name = "avg_pool2d"
-    input, added = images(name, input)
-    kernel, stride, padding = _pool_arguments(name, input, kernel_size, stride, padding)
-    if divisor_override == 0:
+    return _avg_pool(
+        "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+        divisor_override,
+    )  # fmt: skip
+
+
+def _avg_pool(name, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor):
+    input, added = as_images(name, input, n)
+    same_dtype(name, input)
+    kernel, stride, padding = _window(name, n, kernel_size, stride, padding)
+    if divisor == 0:
         raise ArgumentError(f"{name}: divisor_override must not be 0")
-    out = window_output(name, input.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
-    operation = AvgPool2d(kernel, stride, padding, out, count_include_pad, divisor_override)
-    output = apply(operation, input)
-    return squeeze(output, 0) if added else output
+    out = _window_counts(name, n, input, kernel, stride, padding, (1, 1), ceil_mode)
+    operation = AvgPool2d(kernel, stride, padding, out, count_include_pad, divisor)
+    return from_images(apply(operation, input), n, added)
+
+
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(Σ x^p)^(1/p) over each window, p = `norm_type` (eq. ``lp-pool``).
+
+    Args:
+        input: (N, C, H, W) or (C, H, W); floating point.
+        norm_type: p, not 0; ∞ gives the maximum of |x|, −∞ the minimum. An odd p keeps signs, and
+            then a negative sum has no root: NaN, as in PyTorch.
+        kernel_size, stride, ceil_mode: as in `avg_pool2d`.
+
+    Returns:
+        (N, C, OH, OW). Where a window sums to 0 the gradient is 0.
+
+    Raises:
+        As `avg_pool2d`; ArgumentError for p = 0.
+
+    >>> import minicnn as mc
+    >>> import minicnn.nn.functional as F
+    >>> F.lp_pool2d(mc.tensor([[[3.0, 0], [0, 4]]]), 2, 2)
+    tensor([[[5.]]])
+    """
+    name = "lp_pool2d"
+    same_dtype(name, tensor_only(name, input))
+    if not isinstance(norm_type, (int, float)):
+        raise DtypeError(f"{name}: norm_type must be a number, got {norm_type!r}")
+    if norm_type in (float("inf"), -float("inf")):
+        sign = 1 if norm_type > 0 else -1
+        pooled = _max_pool(
+            name, 2, sign * abs(input), kernel_size, stride, 0, 1, ceil_mode, False
+        )  # fmt: skip
+        return sign * pooled
+    if norm_type == 0:
+        raise ArgumentError(f"{name}: norm_type must not be 0: there is no 1/0-th power")
+    kh, kw = as_tuple(name, "kernel_size", kernel_size, 2, 1)
+    # As in PyTorch: k² times the mean, also where ceil_mode cuts a window.
+    means = _avg_pool(
+        name, 2, pow(input, norm_type), kernel_size, stride, 0, ceil_mode, True, None
+    )  # fmt: skip
+    # relu stops the infinite slope of the root at 0; the sign comes back afterwards.
+    sign = Tensor(np.sign(means.array))
+    return pow(mul(mul(sign, relu(abs(means))), kh * kw), 1.0 / norm_type)
+
+
+def _adaptive_size(name, input, output_size):
+    """(OH, OW); None stands for the input's own size."""
+    if isinstance(output_size, (tuple, list)):
+        sizes = input.shape[2:]
+        if len(output_size) == 2:
+            output_size = tuple(
+                n if o is None else o for o, n in zip(output_size, sizes, strict=True)
+            )
+    elif output_size is None:
+        return input.shape[2:]
+    return as_tuple(name, "output_size", output_size, 2, 1)
+
+
+def adaptive_avg_pool2d(input, output_size):
+    """The mean of each of `output_size` windows that cover the input (eq. ``adaptive-pool``).
+
+    Args:
+        input: (N, C, H, W) or (C, H, W); floating point.
+        output_size: (OH, OW), or one number for both; None keeps the input's size. 1 is global
+            average pooling (eq. ``global-pool``).
+
+    Returns:
+        (N, C, OH, OW).
+
+    Raises:
+        ArgumentError: sizes < 1. ShapeError, DtypeError: no image, or integers.
+
+    >>> import minicnn as mc
+    >>> import minicnn.nn.functional as F
+    >>> F.adaptive_avg_pool2d(mc.arange(15.0).reshape(1, 3, 5), (1, 2))
+    tensor([[[6., 8.]]])
+    """
+    name = "adaptive_avg_pool2d"
+    input, added = as_images(name, input, 2, empty_channels=True)
+    same_dtype(name, input)
+    out = _adaptive_size(name, input, output_size)
+    return from_images(apply(AdaptiveAvgPool2d(out), input), 2, added)
+
+
+def adaptive_max_pool2d(input, output_size, return_indices=False):
+    """The maximum of each of `output_size` windows that cover the input (eq. ``adaptive-pool``).
+
+    Arguments and errors as `adaptive_avg_pool2d`; with `return_indices` a pair, as `max_pool2d`.
+
+    >>> import minicnn as mc
+    >>> import minicnn.nn.functional as F
+    >>> F.adaptive_max_pool2d(mc.arange(15.0).reshape(1, 3, 5), (1, 2), return_indices=True)
+    (tensor([[[12., 14.]]]), tensor([[[12, 14]]]))
+    """
+    name = "adaptive_max_pool2d"
+    input, added = as_images(name, input, 2)
+    same_dtype(name, input)
+    out = _adaptive_size(name, input, output_size)
+    output, indices = apply(AdaptiveMaxPool2d(out), input)
+    output = from_images(output, 2, added)
+    return (output, from_images(indices, 2, added)) if return_indices else output

@@ -1,0 +1,90 @@
+"""Elements picked by index tensors along one dimension."""
+
+import numpy as np
+
+from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError, dimension
+from minicnn.dtypes import int32, int64
+from minicnn.functions.operands import tensor_only
+from minicnn.functions.shaping import reshape
+from minicnn.ops.shape import Gather
+from minicnn.tensor import apply
+
+
+def gather(input, dim, index, *, sparse_grad=False):
+    """z[i][j][k] = x[i][index[i][j][k]][k], here for dim = 1 of three.
+
+    Args:
+        index: int64 or int32, with as many dimensions as x, and none longer but `dim`.
+
+    Raises:
+        IndexRangeError: an index is negative or too large.
+
+    >>> import minicnn as mc
+    >>> scores = mc.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> mc.gather(scores, 1, mc.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
+    """
+    tensor_only("gather", input), tensor_only("gather", index)
+    if sparse_grad:
+        raise ArgumentError("gather: sparse_grad=True is not supported; gradients are dense")
+    dim = dimension("gather", dim, input.ndim)
+    if not index.numel():
+        return apply(Gather(np.zeros(index.shape, int64)), reshape(input, -1))
+    _index_dtype("gather", index)
+    if max(index.ndim, 1) != max(input.ndim, 1):
+        raise ShapeError(
+            f"gather: index of shape {index.shape} must have as many dimensions as the input of "
+            f"shape {input.shape}"
+        )
+    x = input if input.ndim else reshape(input, 1)
+    places = index.array.reshape(index.shape or (1,)).astype(int64)
+    for d, (size, limit) in enumerate(zip(places.shape, x.shape, strict=True)):
+        if d != dim and size > limit:
+            raise ShapeError(
+                f"gather: index of shape {index.shape} is larger than the input of shape "
+                f"{input.shape} in dimension {d}; only dimension {dim} may be"
+            )
+    _in_range("gather", places, dim, x.shape[dim])
+    # For every place of the result, where in x it comes from: its own coordinates but for dim.
+    where = list(np.ogrid[tuple(slice(s) for s in places.shape)])
+    where[dim] = places
+    result = apply(Gather(tuple(where)), x)
+    return result if index.ndim else reshape(result, ())
+
+
+def index_select(input, dim, index):
+    """The slices of x along `dim` at the places `index` (a vector), in that order.
+
+    >>> import minicnn as mc
+    >>> mc.index_select(mc.tensor([5.0, 6.0, 7.0]), 0, mc.tensor([2, 2]))
+    tensor([7., 7.])
+    """
+    tensor_only("index_select", input), tensor_only("index_select", index)
+    dim = dimension("index_select", dim, input.ndim)
+    _index_dtype("index_select", index)
+    if index.ndim > 1:
+        raise IndexRangeError(f"index_select: index must be a vector, got shape {index.shape}")
+    places = index.array.reshape(-1).astype(int64)
+    if not input.ndim:
+        if len(places) != 1:
+            raise IndexRangeError(
+                f"index_select: a 0-d tensor has 1 place to select, got {len(places)}"
+            )
+        _in_range("index_select", places, 0, 1)
+        return input.clone()
+    _in_range("index_select", places, dim, input.shape[dim])
+    return apply(Gather((slice(None),) * dim + (places,)), input)
+
+
+def _index_dtype(name, index):
+    if index.dtype not in (int64, int32):
+        raise DtypeError(f"{name}: index must be int64 or int32, got {index.dtype}; use .long()")
+
+
+def _in_range(name, places, dim, size):
+    if places.size and not 0 <= places.min() <= places.max() < size:
+        wrong = places.min() if places.min() < 0 else places.max()
+        raise IndexRangeError(
+            f"{name}: index {wrong} is out of range for dimension {dim} of size {size}"
+        )

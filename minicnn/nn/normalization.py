@@ -1,0 +1,305 @@
+"""Normalisation layers."""
+
+import warnings
+
+from minicnn.checks import ArgumentError, ShapeError
+from minicnn.creation import ones, zeros
+from minicnn.dtypes import int64
+from minicnn.functions.shaping import squeeze, unsqueeze
+from minicnn.nn import functional as F
+from minicnn.nn import init
+from minicnn.nn.module import Module
+from minicnn.nn.parameter import Parameter
+from minicnn.shapes import as_tuple
+
+
+class _Affine(Module):
+    """One with γ (`weight`) and β (`bias`), which begin as 1 and 0."""
+
+    def _make_affine(self, shape, affine, bias, device, dtype):
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            values = Parameter(ones(shape, device=device, dtype=dtype)) if wanted else None
+            self.register_parameter(name, values)
+
+    def reset_parameters(self):
+        """γ = 1 and β = 0 again."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class _Statistics(_Affine):
+    """What batch and instance normalisation share: γ, β and running statistics for channels."""
+
+    def __init__(
+        self,
+        num_features,
+        eps=1e-5,
+        momentum=0.1,
+        affine=True,
+        track_running_stats=True,
+        device=None,
+        dtype=None,
+        *,
+        bias=True,
+    ):
+        super().__init__()
+        self.num_features = as_tuple(type(self).__name__, "num_features", num_features, 1, 0)[0]
+        self.eps, self.momentum = eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self._make_affine((self.num_features,), affine, bias, device, dtype)
+        buffers = {"running_mean": None, "running_var": None, "num_batches_tracked": None}
+        if track_running_stats:
+            shape = (self.num_features,)
+            buffers["running_mean"] = zeros(shape, device=device, dtype=dtype)
+            buffers["running_var"] = ones(shape, device=device, dtype=dtype)
+            buffers["num_batches_tracked"] = zeros((), device=device, dtype=int64)
+        for name, values in buffers.items():
+            self.register_buffer(name, values)
+        self.reset_parameters()
+
+    def reset_running_stats(self):
+        """Mean 0, variance 1, no batch seen."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self):
+        """γ = 1, β = 0, and the running statistics of the beginning."""
+        self.reset_running_stats()
+        super().reset_parameters()
+
+    def _check_dimensions(self, input, allowed, shapes):
+        if input.ndim not in allowed:
+            raise ShapeError(
+                f"{type(self).__name__}: expected input of shape {shapes}, got {input.shape}"
+            )
+
+    def extra_repr(self):
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_Statistics):
+    def forward(self, input):
+        self._check_input(input)
+        if self.running_mean is not None and input.shape[1] != self.num_features:
+            raise ShapeError(
+                f"{type(self).__name__}: input of shape {input.shape} has {input.shape[1]} "
+                f"channels, expected {self.num_features} (num_features)"
+            )
+        tracks = self.training and self.track_running_stats
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if tracks and self.num_batches_tracked is not None:
+            batches = int(self.num_batches_tracked) + 1
+            # No momentum: the mean of all batches, r ← r + (s − r)/batches.
+            momentum = 1 / batches if self.momentum is None else momentum
+        output = F.batch_norm(
+            input,
+            self.running_mean if not self.training or tracks else None,
+            self.running_var if not self.training or tracks else None,
+            self.weight,
+            self.bias,
+            self.training or self.running_mean is None,
+            momentum,
+            self.eps,
+        )
+        # Counted when it has worked: a batch that is refused leaves the layer as it was.
+        if tracks and self.num_batches_tracked is not None:
+            self.num_batches_tracked.fill_(batches)
+        return output
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of (N, C) or (N, C, L), for each of C channels; equation ``bn``.
+
+    Args:
+        num_features: C.
+        eps: ε, added to the variance.
+        momentum: the share of the newest batch in the running statistics; None: the mean of all
+            batches seen.
+        affine: learn γ and β (with `bias` False, γ alone).
+        track_running_stats: keep running statistics, for `eval()`; without them the batch's own are
+            always used.
+
+    Raises:
+        ShapeError: other dimensions, other channels, or one value per channel while training.
+
+    >>> import minicnn as mc
+    >>> y = BatchNorm1d(3)(mc.randn(8, 3))
+    >>> bool((y.mean(0).abs() < 1e-6).all())
+    True
+    """
+
+    def _check_input(self, input):
+        self._check_dimensions(input, (2, 3), "(N, C) or (N, C, L)")
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of images (N, C, H, W), for each channel; equation ``bn``.
+
+    Stands between a convolution, which then needs no bias, and its activation. Arguments and errors
+    as `BatchNorm1d`.
+
+    >>> import minicnn as mc
+    >>> BatchNorm2d(6)(mc.randn(4, 6, 5, 5)).shape
+    (4, 6, 5, 5)
+    """
+
+    def _check_input(self, input):
+        self._check_dimensions(input, (4,), "(N, C, H, W)")
+
+
+class InstanceNorm2d(_Statistics):
+    """Normalisation of each map of (N, C, H, W) or (C, H, W) on its own; ``instance-norm``.
+
+    Arguments as `BatchNorm1d`, but by default there are neither γ and β nor running statistics.
+
+    >>> import minicnn as mc
+    >>> InstanceNorm2d(3)(mc.randn(2, 3, 5, 5)).shape
+    (2, 3, 5, 5)
+    """
+
+    def __init__(
+        self,
+        num_features,
+        eps=1e-5,
+        momentum=0.1,
+        affine=False,
+        track_running_stats=False,
+        device=None,
+        dtype=None,
+        *,
+        bias=True,
+    ):
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+
+    def forward(self, input):
+        self._check_dimensions(input, (3, 4), "(N, C, H, W) or (C, H, W)")
+        channels = input.shape[-3]
+        if channels != self.num_features:
+            text = (
+                f"InstanceNorm2d: input of shape {input.shape} has {channels} channels, expected "
+                f"{self.num_features} (num_features)"
+            )
+            if self.affine or self.track_running_stats:
+                raise ShapeError(text)
+            warnings.warn(f"{text}; it is not used without affine", UserWarning, stacklevel=3)
+        alone = input.ndim == 3
+        output = F.instance_norm(
+            unsqueeze(input, 0) if alone else input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            0.0 if self.momentum is None else self.momentum,
+            self.eps,
+        )
+        return squeeze(output, 0) if alone else output
+
+
+class LayerNorm(_Affine):
+    """Normalisation over the last dimensions of each sample; equation ``layer-norm``.
+
+    Args:
+        normalized_shape: their sizes, or one size.
+        eps: ε.
+        elementwise_affine: learn γ and β, of shape `normalized_shape` (with `bias` False, γ alone).
+
+    >>> import minicnn as mc
+    >>> LayerNorm([3, 5])(mc.randn(2, 3, 5)).shape
+    (2, 3, 5)
+    """
+
+    def __init__(
+        self,
+        normalized_shape,
+        eps=1e-5,
+        elementwise_affine=True,
+        bias=True,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        sizes = (normalized_shape,) if hasattr(normalized_shape, "__index__") else normalized_shape
+        count = len(sizes) if hasattr(sizes, "__len__") else 1
+        self.normalized_shape = as_tuple("LayerNorm", "normalized_shape", sizes, max(count, 1), 0)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self._make_affine(self.normalized_shape, elementwise_affine, bias, device, dtype)
+        self.reset_parameters()
+
+    def forward(self, input):
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self):
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
+
+
+class GroupNorm(_Affine):
+    """Normalisation over groups of channels of each sample; equation ``group-norm``.
+
+    Args:
+        num_groups: divides `num_channels`.
+        num_channels: C of an input (N, C, …).
+        eps: ε.
+        affine: learn γ and β for each channel (with `bias` False, γ alone).
+
+    Raises:
+        ArgumentError: groups that do not divide the channels.
+
+    >>> import minicnn as mc
+    >>> GroupNorm(2, 6)(mc.randn(2, 6, 4, 4)).shape
+    (2, 6, 4, 4)
+    """
+
+    def __init__(
+        self, num_groups, num_channels, eps=1e-5, affine=True, device=None, dtype=None, *, bias=True
+    ):
+        super().__init__()
+        self.num_groups = as_tuple("GroupNorm", "num_groups", num_groups, 1, 1)[0]
+        self.num_channels = as_tuple("GroupNorm", "num_channels", num_channels, 1, 0)[0]
+        if self.num_channels % self.num_groups:
+            raise ArgumentError(
+                f"GroupNorm: num_channels ({num_channels}) must be divisible by num_groups "
+                f"({num_groups})"
+            )
+        self.eps, self.affine = eps, affine
+        self._make_affine((self.num_channels,), affine, bias, device, dtype)
+        self.reset_parameters()
+
+    def forward(self, input):
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self):
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class LocalResponseNorm(Module):
+    """AlexNet's normalisation over neighbouring channels; equation ``lrn``.
+
+    Arguments as `minicnn.nn.functional.local_response_norm`; the paper's layer is
+    ``LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)``.
+    """
+
+    def __init__(self, size, alpha=0.0001, beta=0.75, k=1.0):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input):
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self):
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

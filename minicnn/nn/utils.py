@@ -1,0 +1,192 @@
+"""Gradients kept small, and parameters as one vector: PyTorch's ``torch.nn.utils``."""
+
+import types
+import warnings
+
+import numpy as np
+
+from minicnn.checks import ArgumentError, DtypeError, ShapeError
+from minicnn.functions.shaping import cat, view
+from minicnn.tensor import Tensor
+
+
+def _gradients(name, parameters, foreach):
+    """The gradients of one parameter, or of an iterable of them."""
+    if foreach:
+        raise ArgumentError(
+            f"{name}: foreach=True is not supported: minicnn has one implementation. Leave it out"
+        )
+    found = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not found and isinstance(parameters, types.GeneratorType):
+        warnings.warn(
+            f"{name}: the generator of parameters is empty; was it used up before?", stacklevel=3
+        )
+    for p in found:
+        if not isinstance(p, Tensor):
+            raise DtypeError(f"{name}: parameters must be tensors, got {type(p).__name__}")
+    return [p.grad for p in found if p.grad is not None]
+
+
+def _norm(array, p):
+    """The p-norm of all elements, without float16's overflow."""
+    if not array.size and (p < 0 or p == np.inf):
+        raise ArgumentError(f"norm: an empty tensor has no norm of order {p}")
+    kept = array.astype(np.float32) if array.dtype == np.float16 else array
+    with np.errstate(all="ignore"):
+        return np.linalg.norm(kept.ravel(), p).astype(array.dtype)
+
+
+def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    """The norm of all elements of all `tensors`, as if they were one vector.
+
+    Args:
+        tensors: a tensor or an iterable of them.
+        norm_type: p of the p-norm; ``"inf"`` for the largest absolute value.
+        error_if_nonfinite: raise if the norm is NaN or infinite.
+        foreach: only its default.
+
+    Returns:
+        A 0-d tensor.
+
+    Raises:
+        ArgumentError: a norm that is not finite, where `error_if_nonfinite` asks for it.
+
+    >>> import minicnn as mc
+    >>> mc.nn.utils.get_total_norm([mc.tensor([3.0]), mc.tensor([4.0])])
+    tensor(5.)
+    """
+    if foreach:
+        raise ArgumentError("get_total_norm: foreach=True is not supported. Leave it out")
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    p = float(norm_type)
+    if not tensors:
+        return Tensor(np.zeros((), np.float32))
+    total = _norm(np.stack([_norm(t.array, p) for t in tensors]), p)
+    if error_if_nonfinite and not np.isfinite(total):
+        raise ArgumentError(
+            f"clip_grad_norm_: the norm of order {p} of the gradients is {total}, so they cannot "
+            "be scaled to a length. error_if_nonfinite=False lets this pass"
+        )
+    return Tensor(np.asarray(total))
+
+
+def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
+    """Multiply all gradients by min(1, max_norm / (total_norm + 1e−6)), in place.
+
+    Args:
+        parameters: a tensor or an iterable of them.
+        max_norm: the length that the gradients may have.
+        total_norm: the length that they have: `get_total_norm` of them.
+        foreach: only its default.
+    """
+    _scale(_gradients("clip_grads_with_norm_", parameters, foreach), max_norm, total_norm)
+
+
+def _scale(gradients, max_norm, total_norm):
+    total = total_norm.array
+    factor = np.minimum(float(max_norm) / (total + total.dtype.type(1e-6)), 1)
+    for g in gradients:
+        g._writable("clip_grad_norm_")
+        with np.errstate(all="ignore"):  # 0 · ∞, where the norm is infinite, is NaN in PyTorch too
+            g.array *= factor.astype(g.dtype)
+        g._version.changes += 1
+
+
+def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    """Shorten the vector of all gradients to `max_norm`, in place, where it is longer.
+
+    Pascanu et al. 2013, algorithm 1: the direction of the step stays.
+
+    Args:
+        parameters: a tensor or an iterable of them; those without a gradient are left out.
+        max_norm: the length that the gradients may have.
+        norm_type: p of the p-norm; ``"inf"`` for the largest absolute value.
+        error_if_nonfinite: raise if the norm is NaN or infinite.
+        foreach: only its default.
+
+    Returns:
+        The norm before, a 0-d tensor.
+
+    Raises:
+        ArgumentError: a norm that is not finite, where `error_if_nonfinite` asks for it.
+
+    >>> import minicnn as mc
+    >>> w = mc.zeros(2, requires_grad=True)
+    >>> w.grad = mc.tensor([3.0, 4.0])
+    >>> mc.nn.utils.clip_grad_norm_([w], max_norm=1.0)
+    tensor(5.)
+    >>> w.grad
+    tensor([0.6, 0.8])
+    """
+    gradients = _gradients("clip_grad_norm_", parameters, foreach)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    _scale(gradients, max_norm, total)
+    return total
+
+
+def clip_grad_value_(parameters, clip_value, foreach=None):
+    """Limit every element of every gradient to [−clip_value, clip_value], in place.
+
+    Args:
+        parameters: a tensor or an iterable of them; those without a gradient are left out.
+        clip_value: the limit.
+        foreach: only its default.
+
+    >>> import minicnn as mc
+    >>> w = mc.zeros(2, requires_grad=True)
+    >>> w.grad = mc.tensor([-3.0, 0.5])
+    >>> mc.nn.utils.clip_grad_value_(w, 1.0)
+    >>> w.grad
+    tensor([-1. ,  0.5])
+    """
+    limit = float(clip_value)
+    for g in _gradients("clip_grad_value_", parameters, foreach):
+        g._writable("clip_grad_value_")
+        g.array[...] = np.minimum(np.maximum(g.array, -limit), limit)
+        g._version.changes += 1
+
+
+def parameters_to_vector(parameters):
+    """All elements of all parameters in one vector, differentiable.
+
+    Args:
+        parameters: an iterable of tensors of one dtype, at least one.
+
+    >>> import minicnn as mc
+    >>> mc.nn.utils.parameters_to_vector([mc.zeros(1, 2), mc.ones(3)])
+    tensor([0., 0., 1., 1., 1.])
+    """
+    return cat([view(p, -1) for p in parameters])
+
+
+def vector_to_parameters(vec, parameters):
+    """Give each parameter its part of `vec`, whose memory and dtype they have from then on.
+
+    Args:
+        vec: a vector, as `parameters_to_vector` makes it.
+        parameters: an iterable of tensors.
+
+    Raises:
+        ShapeError: the vector is too short. DtypeError: not a tensor.
+
+    >>> import minicnn as mc
+    >>> w = mc.zeros(1, 2, requires_grad=True)
+    >>> mc.nn.utils.vector_to_parameters(mc.tensor([1.0, 2.0]), [w])
+    >>> w
+    tensor([[1., 2.]], requires_grad=True)
+    """
+    name = "vector_to_parameters"
+    if not isinstance(vec, Tensor):
+        raise DtypeError(f"{name}: expected a tensor, got {type(vec).__name__}")
+    start, parts = 0, []
+    for p in parameters:
+        part = vec.array[start : start + p.numel()]
+        start += p.numel()
+        if part.ndim != 1 or part.size != p.numel():
+            raise ShapeError(
+                f"{name}: a vector of {start} elements or more is needed, got shape {vec.shape}"
+            )
+        parts.append((p, part))
+    # Only now, when all are known to fit.
+    for p, part in parts:
+        p.data = Tensor(part.reshape(p.shape))

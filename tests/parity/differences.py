@@ -1,0 +1,260 @@
+"""Where signatures differ from PyTorch's, and why. `test_signatures.py` holds this to the truth."""
+
+# Parameters of PyTorch's that are left out wherever minicnn's functions do not have them.
+LEFT_OUT = {
+    "out": "results are new tensors; x[...] = f(y) or copy_ writes them into memory that is there",
+    "layout": "tensors are dense: torch.strided is the only layout",
+    "memory_format": "maps are stored as (N, C, H, W); there is no channels-last layout to choose",
+    "pin_memory": "pinned memory serves copies to a GPU, which CuPy manages itself",
+}
+
+# The reason, the name, and what distinguishes it from PyTorch's.
+DIFFERENCES = {
+    "in-place methods hand their arguments on to the function they are named after": {
+        "Tensor.add_": ("hands on what it is given",),
+        "Tensor.sub_": ("hands on what it is given",),
+        "Tensor.mul_": ("hands on what it is given",),
+        "Tensor.div_": ("hands on what it is given",),
+        "Tensor.floor_divide_": ("hands on what it is given",),
+        "Tensor.remainder_": ("hands on what it is given",),
+        "Tensor.pow_": ("hands on what it is given",),
+        "Tensor.neg_": ("hands on what it is given",),
+        "Tensor.abs_": ("hands on what it is given",),
+        "Tensor.sign_": ("hands on what it is given",),
+        "Tensor.exp_": ("hands on what it is given",),
+        "Tensor.log_": ("hands on what it is given",),
+        "Tensor.sqrt_": ("hands on what it is given",),
+        "Tensor.square_": ("hands on what it is given",),
+        "Tensor.sin_": ("hands on what it is given",),
+        "Tensor.cos_": ("hands on what it is given",),
+        "Tensor.tanh_": ("hands on what it is given",),
+        "Tensor.sigmoid_": ("hands on what it is given",),
+        "Tensor.relu_": ("hands on what it is given",),
+        "Tensor.clamp_": ("hands on what it is given",),
+        "Tensor.masked_fill_": ("hands on what it is given",),
+        "Tensor.cumsum_": ("hands on what it is given",),
+        "Tensor.bitwise_and_": ("hands on what it is given",),
+        "Tensor.bitwise_or_": ("hands on what it is given",),
+        "Tensor.bitwise_xor_": ("hands on what it is given",),
+        "Tensor.bitwise_not_": ("hands on what it is given",),
+    },
+    "sizes may also be given by keyword, as PyTorch's documentation and api.md spell it": {
+        "Tensor.reshape": ("adds shape",),
+        "Tensor.view": ("adds size",),
+        "Tensor.permute": ("adds dims",),
+        "Tensor.expand": ("adds size",),
+        "empty": ("adds size",),
+        "ones": ("adds size",),
+        "rand": ("adds size",),
+        "randn": ("adds size",),
+        "zeros": ("adds size",),
+    },
+    "takes the numbers one by one too, as PyTorch's method of that name does": {
+        "Tensor.flip": (
+            "adds *arguments",
+            "dims is None, not required",
+            "dims is keyword, not positional",
+        ),
+        "flip": (
+            "adds *arguments",
+            "dims is None, not required",
+            "dims is keyword, not positional",
+        ),
+        "permute": (
+            "adds *arguments",
+            "dims is None, not required",
+            "dims is keyword, not positional",
+        ),
+        "reshape": (
+            "adds *arguments",
+            "shape is None, not required",
+            "shape is keyword, not positional",
+        ),
+    },
+    "one Python signature stands for several of PyTorch's overloads": {
+        "Tensor.max": ("adds other",),
+        "Tensor.min": ("adds other",),
+        "Tensor.var": (
+            "adds correction",
+            "unbiased is None, not True",
+        ),
+        "Tensor.std": (
+            "adds correction",
+            "unbiased is None, not True",
+        ),
+        "Tensor.sort": ("adds stable",),
+        "Tensor.argsort": ("adds stable",),
+        "Tensor.where": ("lacks input",),
+        "arange": (
+            "start is None, not 0",
+            "end is None, not required",
+        ),
+        "max": ("adds other",),
+        "min": ("adds other",),
+        "randint": (
+            "low is None, not 0",
+            "high is None, not required",
+            "size is None, not required",
+        ),
+        "std": (
+            "adds correction",
+            "unbiased is None, not True",
+        ),
+        "var": (
+            "adds correction",
+            "unbiased is None, not True",
+        ),
+    },
+    "PyTorch takes these by keyword only; by position they do no harm": {
+        "as_tensor": (
+            "dtype is positional, not keyword",
+            "device is positional, not keyword",
+        ),
+    },
+    "the function, whose signature this method shares, makes it optional": {
+        "Tensor.roll": ("dims is None, not required",),
+    },
+    "None stands for the default that PyTorch's documentation names": {
+        "randperm": ("dtype is None, not 'torch.int64'",),
+    },
+    "files hold safetensors, not pickles: there is nothing to unpickle, map or compress": {
+        "load": (
+            "lacks **arguments",
+            "lacks f",
+            "lacks map_location",
+            "lacks pickle_module",
+            "lacks weights_only",
+            "lacks mmap",
+            "adds path",
+        ),
+        "save": (
+            "lacks f",
+            "lacks pickle_module",
+            "lacks pickle_protocol",
+            "lacks _use_new_zipfile_serialization",
+            "lacks _disable_byteorder_record",
+            "adds path",
+        ),
+    },
+    "a generator is made with its seed, and lives on the CPU": {
+        "Generator": ("not comparable",),
+    },
+    "the state is a dictionary, not a tensor, and has its own name": {
+        "Generator.set_state": (
+            "lacks new_state",
+            "adds state",
+        ),
+    },
+    "Tensor is made of a NumPy array; mc.tensor is the constructor for everything else": {
+        "Tensor": ("not comparable",),
+    },
+    "PyTorch states no names of parameters for it": {
+        "set_num_threads": ("not comparable",),
+        "autograd.Function.forward": ("not comparable",),
+    },
+    "gradcheck checks first-order gradients by backward only, and has options of its own": {
+        "gradcheck": (
+            "lacks check_undefined_grad",
+            "lacks check_grad_dtypes",
+            "lacks check_batched_grad",
+            "lacks check_batched_forward_grad",
+            "lacks check_forward_ad",
+            "lacks check_backward_ad",
+            "lacks masked",
+            "adds whole_jacobian",
+            "adds allow_float32",
+            "adds ties",
+            "adds window",
+            "adds generator",
+            "eps is None, not 1e-06",
+            "atol is None, not 1e-05",
+            "rtol is None, not 0.001",
+        ),
+    },
+    "gradients are first-order, of the leaves or of given inputs, and not batched": {
+        "Tensor.backward": ("lacks inputs",),
+        "autograd.backward": ("lacks inputs",),
+        "autograd.grad": (
+            "lacks is_grads_batched",
+            "lacks materialize_grads",
+            "allow_unused is False, not None",
+        ),
+    },
+    "deprecated in PyTorch, without effect, or for its own compiler": {
+        "enable_grad": (
+            "lacks orig_func",
+            "adds function",
+        ),
+        "autograd.backward": ("lacks grad_variables",),
+        "autograd.grad": ("lacks only_inputs",),
+    },
+    "forward hooks run after the others, with positional arguments, after a success": {
+        "nn.Module.register_forward_hook": (
+            "lacks prepend",
+            "lacks with_kwargs",
+            "lacks always_call",
+        ),
+    },
+    "shared modules and parameters are given once": {
+        "nn.Module.named_modules": ("lacks remove_duplicate",),
+        "nn.Module.modules": ("lacks remove_duplicate",),
+        "nn.Module.named_parameters": ("lacks remove_duplicate",),
+        "nn.Module.named_buffers": ("lacks remove_duplicate",),
+    },
+    "state dicts are new dictionaries of detached tensors, loaded by copying": {
+        "nn.Module.state_dict": (
+            "lacks *arguments",
+            "lacks destination",
+            "lacks keep_vars",
+            "prefix is positional, not keyword",
+        ),
+        "nn.Module.load_state_dict": ("lacks assign",),
+    },
+    "names dtype and device, where PyTorch hands on what it is given": {
+        "Tensor.to": ("adds *arguments",),
+        "nn.Module.to": (
+            "lacks **arguments",
+            "adds dtype",
+            "adds device",
+        ),
+    },
+    "these constructors take no arguments; PyTorch's accept any and then refuse them": {
+        "nn.Module": (
+            "lacks *arguments",
+            "lacks **arguments",
+        ),
+        "nn.Sigmoid": (
+            "lacks *arguments",
+            "lacks **arguments",
+        ),
+        "nn.Tanh": (
+            "lacks *arguments",
+            "lacks **arguments",
+        ),
+    },
+    "PyTorch's base class declares *args; a subclass of Function declares its own": {
+        "autograd.Function": (
+            "lacks *arguments",
+            "lacks **arguments",
+        ),
+        "autograd.Function.backward": ("lacks ctx",),
+    },
+    "an empty sequence, as None": {
+        "nn.ModuleList": ("modules is (), not None",),
+    },
+    "a parameter of nothing has no use": {
+        "nn.Parameter": ("data is required, not None",),
+    },
+    "the name of forward's argument, which is passed by position": {
+        "nn.Sequential.forward": (
+            "lacks input",
+            "adds x",
+        ),
+    },
+    "the default generator is looked up when it is needed, so that manual_seed holds": {
+        "data.random_split": ("generator is None, not an object",),
+    },
+    "PyTorch's parameter is missing": {
+        "no_grad": ("adds function",),
+    },
+}
