@@ -16,13 +16,16 @@ from minicnn.tensor import Tensor
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
     """A tensor with a copy of `data`: a number, nested lists, an array or a tensor.
 
+    Since it copies, it also takes byte-swapped and reversed arrays, which PyTorch refuses.
+
     Args:
         dtype: default: float32 for Python floats, int64 for integers, bool for truth values, and an
             array's own dtype.
         requires_grad: want gradients for it.
 
     Raises:
-        ShapeError: nested lists are ragged.
+        ShapeError: nested lists are ragged, or hold tensors of more than one element.
+        ArgumentError: a number does not fit into `dtype`.
         DtypeError: not numbers, or a dtype that minicnn does not have.
 
     >>> import minicnn as mc

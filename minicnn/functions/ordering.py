@@ -70,4 +70,4 @@ def _order(array, axis, descending):
     # The ascending order of the reversed elements, read backwards: what was last of equal ones in
     # the reversed array, and so comes last in its stable order, is now first.
     backwards = np.argsort(np.flip(array, axis), axis, kind="stable")
-    return np.flip(np.argsort(array, axis, kind='stable'), axis)
+    return np.flip(array.shape[axis] - 1 - backwards, axis)

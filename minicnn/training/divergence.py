@@ -30,7 +30,7 @@ def check_loss(loss, model, inputs, step):
     tensor([[inf, inf]])
     >>> check_loss(float("nan"), layer, mc.zeros(1, 2), step=7)
     Traceback (most recent call last):
-    minicnn.training.divergence.DivergenceError: the loss became nan at step 7. …
+    minicnn.training.divergence.DivergenceError: the loss became nan at step 7. ...
     """
     if math.isfinite(loss):
         return

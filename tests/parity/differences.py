@@ -181,10 +181,6 @@ DIFFERENCES = {
         ),
     },
     "deprecated in PyTorch, without effect, or for its own compiler": {
-        "enable_grad": (
-            "lacks orig_func",
-            "adds function",
-        ),
         "autograd.backward": ("lacks grad_variables",),
         "autograd.grad": ("lacks only_inputs",),
     },
@@ -254,7 +250,11 @@ DIFFERENCES = {
     "the default generator is looked up when it is needed, so that manual_seed holds": {
         "data.random_split": ("generator is None, not an object",),
     },
-    "PyTorch's parameter is missing": {
+    "may stand above a function without brackets; PyTorch's takes the function too": {
+        "enable_grad": (
+            "lacks orig_func",
+            "adds function",
+        ),
         "no_grad": ("adds function",),
     },
 }
