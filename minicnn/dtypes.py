@@ -26,16 +26,14 @@ def as_dtype(dtype, operation="dtype"):
     """`dtype` as one of minicnn's dtypes; names, NumPy scalars types and Python types are taken.
 
     >>> as_dtype("float64"), as_dtype(float)
-    (dtype('float64'), dtype('float32'))
+    (dtype('float64'), dtype('float64'))
     """
-    # `in` would compare np.dtype with a type, which NumPy answers by meaning (float == float64).
-    if isinstance(dtype, type) and dtype in _PYTHON_TYPES:
-        return _PYTHON_TYPES[dtype]
     try:
         found = np.dtype(dtype).newbyteorder("=") if dtype is not None else None
     except TypeError:
         found = None
-    if found not in DTYPES:
+    # None first: NumPy holds np.dtype("float64") equal to None.
+    if found is None or found not in DTYPES:
         names = ", ".join(d.name for d in DTYPES)
         raise DtypeError(f"{operation}: {dtype!r} is not a dtype of minicnn; it has {names}")
     return found

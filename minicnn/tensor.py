@@ -5,7 +5,14 @@ import weakref
 import numpy as np
 
 from minicnn import graph
-from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
+from minicnn.checks import (
+    ArgumentError,
+    DtypeError,
+    GraphError,
+    IndexRangeError,
+    ShapeError,
+    dimension,
+)
 from minicnn.device import device_of
 from minicnn.dtypes import is_floating
 from minicnn.graph import Node, Version
@@ -86,7 +93,11 @@ class Tensor:
 
     def size(self, dim=None):
         """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
+        if dim is None:
+            return self.shape
+        if not self.ndim:
+            raise IndexRangeError("size: a 0-d tensor has no dimensions")
+        return self.shape[dimension("size", dim, self.ndim)]
 
     def dim(self):
         return self.array.ndim

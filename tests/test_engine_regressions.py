@@ -239,3 +239,18 @@ def test_long_chains_of_views_follow_a_change():
     expected = np.zeros((2, 3, 4))
     expected[:, :, 2] = 2 * np.arange(1.0, 7).reshape(2, 3)
     np.testing.assert_array_equal(x.grad.array, expected)
+
+
+@pytest.mark.parametrize("wrong", ["nonsense", 3, None, "complex64", "int16"])
+def test_dtypes_that_do_not_exist_are_refused(wrong):
+    from minicnn.dtypes import as_dtype
+
+    with pytest.raises(TypeError, match="is not a dtype of minicnn"):
+        as_dtype(wrong)
+
+
+def test_size_of_a_dimension_that_is_not_there():
+    x = mc.zeros(2, 3)
+    assert (x.size(), x.size(-1)) == ((2, 3), 3)
+    with pytest.raises(IndexError, match="size: dim 5 is out of range"):
+        x.size(5)
