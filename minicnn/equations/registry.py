@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from .activations import ACTIVATIONS
 from .convolution import CONVOLUTION
 from .derivatives import DERIVATIVES
+from .elementwise import ELEMENTWISE
 from .layers import LAYERS
 from .losses import LOSSES
 from .normalization import NORMALIZATION
@@ -43,6 +44,7 @@ _EQUATIONS = _index(
     RESAMPLING,
     SIZES,
     LAYERS,
+    ELEMENTWISE,
     ACTIVATIONS,
     LOSSES,
     NORMALIZATION,

@@ -7,7 +7,8 @@ import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, closest
 from minicnn.dtypes import as_dtype, is_floating
-from minicnn.graph import no_grad
+from minicnn.graph import is_grad_enabled, no_grad
+from minicnn.nn.backward_hooks import call_with_backward_hooks
 from minicnn.nn.parameter import Parameter
 from minicnn.tensor import Tensor
 
@@ -54,7 +55,7 @@ class Module:
 
     def __init__(self):
         # Past __setattr__, which needs these.
-        for kind in ("_parameters", "_buffers", "_modules", "_forward_hooks"):
+        for kind in ("_parameters", "_buffers", "_modules", "_forward_hooks", "_backward_hooks"):
             object.__setattr__(self, kind, {})
         object.__setattr__(self, "_unsaved_buffers", set())
         self.training = True
@@ -63,7 +64,10 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def __call__(self, *inputs, **options):
-        output = self.forward(*inputs, **options)
+        if self._backward_hooks and is_grad_enabled():
+            output = call_with_backward_hooks(self, inputs, options)
+        else:
+            output = self.forward(*inputs, **options)
         for hook in list(self._forward_hooks.values()):
             changed = hook(self, inputs, output)
             if changed is not None:
@@ -172,6 +176,22 @@ class Module:
         """
         handle = _HookHandle(self._forward_hooks)
         self._forward_hooks[handle] = hook
+        return handle
+
+    def register_full_backward_hook(self, hook, prepend=False):
+        """Call ``hook(module, grad_input, grad_output)`` when both gradients are known.
+
+        Each is a tuple, one entry for each positional input and each output; None for an input
+        that wants no gradient. A tuple that the hook returns takes the place of ``grad_input``.
+        With `prepend` the hook runs before those that are there. Returns a handle; its ``remove()``
+        takes the hook away.
+        """
+        handle = _HookHandle(self._backward_hooks)
+        before = list(self._backward_hooks.items()) if prepend else []
+        self._backward_hooks[handle] = hook
+        for earlier, other in before:  # to the end again, behind the new one
+            del self._backward_hooks[earlier]
+            self._backward_hooks[earlier] = other
         return handle
 
     # ------------------------------------------------------------------ what it is made of

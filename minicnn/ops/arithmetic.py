@@ -119,6 +119,7 @@ def integer_power(x, y):
 class Neg(Operation):
     """z = −x;  ∂L/∂x = −δ."""
 
+    equations = ("neg",)
     fresh = True
 
     def forward(self, x):
@@ -131,6 +132,7 @@ class Neg(Operation):
 class Abs(Operation):
     """z = |x|;  ∂L/∂x = δ ⊙ sign(x), 0 at x = 0."""
 
+    equations = ("abs",)
     saves = ("x",)
     fresh = True
 
@@ -146,6 +148,7 @@ class Abs(Operation):
 class Exp(Operation):
     """z = eˣ;  ∂L/∂x = δ ⊙ z."""
 
+    equations = ("exp",)
     saves = ("z",)
     fresh = True
 
@@ -160,6 +163,7 @@ class Exp(Operation):
 class Log(Operation):
     """z = ln x;  ∂L/∂x = δ / x."""
 
+    equations = ("log",)
     saves = ("x",)
     fresh = True
 
@@ -174,6 +178,7 @@ class Log(Operation):
 class Sqrt(Operation):
     """z = √x;  ∂L/∂x = δ / 2z."""
 
+    equations = ("sqrt",)
     saves = ("z",)
     fresh = True
 
@@ -188,6 +193,7 @@ class Sqrt(Operation):
 class Sin(Operation):
     """z = sin x;  ∂L/∂x = δ ⊙ cos x."""
 
+    equations = ("sin",)
     saves = ("x",)
     fresh = True
 
@@ -202,6 +208,7 @@ class Sin(Operation):
 class Cos(Operation):
     """z = cos x;  ∂L/∂x = −δ ⊙ sin x."""
 
+    equations = ("cos",)
     saves = ("x",)
     fresh = True
 
@@ -216,6 +223,7 @@ class Cos(Operation):
 class Clamp(Operation):
     """z = min(max(x, low), high);  ∂L/∂x = δ where low ≤ x ≤ high, else 0."""
 
+    equations = ("clamp",)
     saves = ("inside",)
     fresh = True
 
@@ -241,6 +249,8 @@ class Clamp(Operation):
 class Cast(Operation):
     """The same numbers in another dtype;  ∂L/∂x = δ, in the dtype of x."""
 
+    equations = ("identity",)
+
     def __init__(self, dtype):
         self.dtype = dtype
 
@@ -253,6 +263,8 @@ class Cast(Operation):
 
 class Clone(Operation):
     """z = x, in memory of its own;  ∂L/∂x = δ."""
+
+    equations = ("identity",)
 
     def forward(self, x):
         return x.copy()

@@ -58,6 +58,7 @@ class Mean(Reduction):
 class Extremum(Reduction):
     """z = max x or min x; δ is shared evenly among all that reach it (PyTorch's amax, amin)."""
 
+    equations = ("extremum",)
     saves = ("x", "z")
     fresh = True
 
@@ -105,6 +106,7 @@ class Min(Amin):
 class Prod(Reduction):
     """z = Π x_i;  ∂L/∂x_i = δ · Π_{j≠i} x_j, which is z/x_i where no factor is 0."""
 
+    equations = ("prod",)
     saves = ("x", "z")
     fresh = True
 
@@ -164,6 +166,7 @@ def _running_sum(x, dim):
 class TakeAlong(Operation):
     """The values at `index` along a dimension;  δ returns to those places."""
 
+    equations = ("pick",)
     fresh = True
 
     def __init__(self, index, dim):

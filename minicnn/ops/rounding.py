@@ -11,6 +11,7 @@ class DivRounded(Operation):
     z is constant between its jumps: ∂L/∂x = ∂L/∂y = 0.
     """
 
+    equations = ("rounding",)
     fresh = True
 
     def __init__(self, mode):
@@ -34,6 +35,8 @@ class DivRounded(Operation):
 
 class FloorDivide(DivRounded):
     """z = ⌊x / y⌋; without a derivative, as in PyTorch."""
+
+    equations = ("rounding",)
 
     def __init__(self):
         super().__init__("floor")
@@ -66,6 +69,7 @@ class Remainder(Operation):
 class Sign(Operation):
     """z = 1, 0 or −1 (0 for NaN);  ∂L/∂x = 0."""
 
+    equations = ("sign",)
     fresh = True
 
     def forward(self, x):

@@ -13,6 +13,7 @@ from minicnn.ops.base import Operation
 class View(Operation):
     """The same memory under another shape;  ∂L/∂x = δ under the old one."""
 
+    equations = ("rearrange",)
     views = True
 
     def __init__(self, shape):
@@ -29,6 +30,8 @@ class View(Operation):
 class Reshape(Operation):
     """As `View`, in memory of its own."""
 
+    equations = ("rearrange",)
+
     def __init__(self, shape):
         self.shape = shape
 
@@ -42,6 +45,7 @@ class Reshape(Operation):
 class Permute(Operation):
     """Dimension i of the output is dimension dims[i] of x;  δ is permuted back."""
 
+    equations = ("rearrange",)
     views = True
 
     def __init__(self, dims):
@@ -76,6 +80,7 @@ class Expand(Operation):
 class Slice(Operation):
     """x[index] with numbers and slices;  δ goes to the places taken, 0 to the others."""
 
+    equations = ("pick",)
     views = True
     fresh = True
 
@@ -96,6 +101,7 @@ class Slice(Operation):
 class Gather(Operation):
     """x[index] with arrays of places;  a place taken several times receives the sum of its δ."""
 
+    equations = ("pick",)
     fresh = True
 
     def __init__(self, index):
@@ -114,6 +120,8 @@ class Gather(Operation):
 
 class SetItem(Operation):
     """z = x with z[index] = v;  what was overwritten has no influence: ∂L/∂x is 0 there."""
+
+    equations = ("overwrite",)
 
     def __init__(self, index):
         self.index = index
@@ -140,6 +148,7 @@ class WriteThrough(Operation):
     ∂L/∂part is δ at the part.
     """
 
+    equations = ("overwrite",)
     fresh = True
 
     def __init__(self, views):
@@ -167,6 +176,8 @@ class WriteThrough(Operation):
 class Concatenate(Operation):
     """Tensors joined along a dimension;  δ is cut at the seams."""
 
+    equations = ("concatenate",)
+
     def __init__(self, dim):
         self.dim = dim
 
@@ -182,6 +193,8 @@ class Concatenate(Operation):
 class Flip(Operation):
     """The order along the dimensions reversed;  so is that of δ."""
 
+    equations = ("rearrange",)
+
     def __init__(self, dims):
         self.dims = dims
 
@@ -196,6 +209,7 @@ class Flip(Operation):
 class Roll(Operation):
     """x shifted along the dimensions; what leaves at one end enters at the other, δ shifts back."""
 
+    equations = ("rearrange",)
     fresh = True
 
     def __init__(self, shifts, dims):
@@ -215,6 +229,7 @@ class Diagonal(Operation):
     δ returns to the diagonal; nothing else had any influence.
     """
 
+    equations = ("pick",)
     views = True
     fresh = True
 
@@ -238,6 +253,8 @@ class Pad(Operation):
 
     `widths` holds (before, after) for each dimension.
     """
+
+    equations = ("pad",)
 
     def __init__(self, widths, value):
         self.widths, self.value = widths, value

@@ -11,6 +11,7 @@ class Var(Reduction):
     the deviations from it sum to 0. Where n ≤ c, 0 takes the place of n − c.
     """
 
+    equations = ("var",)
     saves = ("x", "z")
     fresh = True
 
@@ -55,6 +56,8 @@ class Var(Reduction):
 
 class Std(Var):
     """z = √(Σ (x − μ)² / (n − c));  δ reaches the variance as δ / 2z, 0 where z is 0."""
+
+    equations = ("std",)
 
     def _root(self, variance):
         return array_module(variance).sqrt(variance)
