@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 import minicnn as mc
 import minicnn.nn.functional as F
 
-DIGIT = 4  # which of the test images
+DIGIT = 1259  # which of the test images
 TARGET = Path(__file__).resolve().parent / "pictures" / "forward_and_back.png"
 
 
