@@ -109,9 +109,23 @@ from .sizes import (
     transposed_output_size,
 )
 from .transposed import conv_transpose2d, convolution_matrix, multiply, multiply_transposed
+from .windows import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_gradient,
+    adaptive_max_pool2d,
+    fold,
+    lp_pool2d,
+    lp_pool2d_gradient,
+    max_unpool2d,
+    max_unpool2d_gradient,
+    unfold,
+)
 
 __all__ = [
     "adam_step",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_gradient",
+    "adaptive_max_pool2d",
     "append_zeros",
     "avg_pool2d",
     "avg_pool2d_gradient",
@@ -140,6 +154,7 @@ __all__ = [
     "error_below_convolution",
     "error_below_max_pooling",
     "error_below_mean_pooling",
+    "fold",
     "gaussian_kernel",
     "global_avg_pool2d",
     "hardsigmoid",
@@ -162,8 +177,12 @@ __all__ = [
     "local_response_norm_gradient",
     "log_softmax",
     "log_softmax_gradient",
+    "lp_pool2d",
+    "lp_pool2d_gradient",
     "max_pool2d",
     "max_pool2d_gradient",
+    "max_unpool2d",
+    "max_unpool2d_gradient",
     "multiplication_count",
     "multiply",
     "multiply_transposed",
@@ -190,6 +209,7 @@ __all__ = [
     "tanh_gradient",
     "transposed_output_size",
     "unbiased_variance",
+    "unfold",
     "update_running",
     "weight_decay",
 ]

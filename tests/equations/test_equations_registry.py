@@ -23,7 +23,8 @@ COMMANDS = {
     "alpha", "beta", "gamma", "delta", "epsilon", "eta", "lambda", "mu", "pi", "sigma", "tau",
     "Phi", "hat", "tilde", "frac", "sqrt", "sum", "prod", "partial", "cdot", "odot", "otimes",
     "times", "left", "right", "lfloor", "rfloor", "leftarrow", "uparrow", "Rightarrow",
-    "approx", "le", "ne", "in", "sin", "cos", "max", "min", "ln", "tanh", "bmod", "ldots", "quad", "text",
+    "approx", "le", "ne", "in", "max", "min", "ln", "sin", "cos", "tanh", "bmod", "ldots", "quad",
+    "text",
 }  # fmt: skip
 
 every_equation = pytest.mark.parametrize("equation", equations.all(), ids=lambda e: e.key)
