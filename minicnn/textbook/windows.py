@@ -221,6 +221,44 @@ def max_unpool2d_gradient(delta, argmax):
     return dx.astype(dtype)
 
 
+def interpolate_nearest(x, output_size):
+    """Eq. nearest: y_ij = x at row ⌊i·H/OH⌋ and column ⌊j·W/OW⌋, indices from 0.
+
+    x (N, C, H, W), output_size = (OH, OW) -> (N, C, OH, OW), in the dtype of x.
+
+    >>> interpolate_nearest([[[[1, 2]]]], (1, 5))
+    array([[[[1., 1., 1., 2., 2.]]]])
+    """
+    name = "interpolate_nearest"
+    dtype = checks.dtype_of(x)
+    x = checks.array(name, "x", x, "N C H W")
+    N, C, H, W = x.shape
+    OH, OW = checks.pair(name, "output_size", output_size, 1)
+    y = np.zeros((N, C, OH, OW))
+    for n, c, i, j in np.ndindex(y.shape):
+        y[n, c, i, j] = x[n, c, i * H // OH, j * W // OW]
+    return y.astype(dtype)
+
+
+def interpolate_nearest_gradient(delta, input_size):
+    """Eqs. nearest, chain-rule: each δ_ij is added where y_ij was read.
+
+    delta (N, C, OH, OW), input_size = (H, W) -> (N, C, H, W), in the dtype of delta.
+
+    >>> interpolate_nearest_gradient([[[[1, 2, 3, 4, 5]]]], (1, 2))
+    array([[[[6., 9.]]]])
+    """
+    name = "interpolate_nearest_gradient"
+    dtype = checks.dtype_of(delta)
+    delta = checks.array(name, "delta", delta, "N C OH OW")
+    H, W = checks.pair(name, "input_size", input_size, 1)
+    N, C, OH, OW = delta.shape
+    dx = np.zeros((N, C, H, W))
+    for n, c, i, j in np.ndindex(delta.shape):
+        dx[n, c, i * H // OH, j * W // OW] += delta[n, c, i, j]
+    return dx.astype(dtype)
+
+
 def _columns(name, input_size, C, kernel_size, dilation, padding, stride):
     """[(row of the columns, window, channel, row, column of the image)], without the padding.
 
