@@ -29,15 +29,25 @@ FLOORS = [
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 
 
+def absolute(path, node):
+    """The module that a ``from … import`` names, relative ones (``from ..checks``) included."""
+    if not node.level:
+        return node.module
+    package = ("minicnn", *path.relative_to(PACKAGE).parts[:-1])
+    above = package[: len(package) - node.level + 1]
+    return ".".join([*above, *([node.module] if node.module else [])])
+
+
 def imports(path):
     """The parts of minicnn that a file imports, and everything else it imports."""
     own, others = set(), set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [node.module]
-            if node.module == "minicnn":
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(path, node)
+            names = [module]
+            if module == "minicnn":
                 names = [f"minicnn.{a.name}" for a in node.names]
         else:
             continue
@@ -78,3 +88,8 @@ def test_the_textbook_shares_nothing_with_what_it_checks():
             own, others = imports(path)
             assert own <= {"textbook", "equations"}, path
             assert others <= {"numpy", "math", "dataclasses", "collections", "difflib"}, path
+
+
+def test_relative_imports_are_seen():
+    node = ast.parse("from ..checks import closest").body[0]
+    assert absolute(PACKAGE / "textbook" / "signals.py", node) == "minicnn.checks"

@@ -276,3 +276,12 @@ def test_a_device_that_is_not_there(digits, tmp_path, capsys):
     )
     assert code == 1
     assert "'cuda' is not available" in line
+
+
+def test_ctrl_c_outside_of_training(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(example, "run_all", interrupted)
+    assert example.main([]) == 130
+    assert capsys.readouterr().err.startswith("interrupted; ")

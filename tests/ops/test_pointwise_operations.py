@@ -110,6 +110,19 @@ def test_extreme_scores_stay_finite():
     np.testing.assert_allclose(small, np.exp(-40.0), rtol=1e-14)
 
 
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_reshape_keeps_the_row_major_order_there_and_back(sizes, random):
+    target = list(sizes)
+    random.shuffle(target)
+    x = np.arange(float(np.prod(sizes))).reshape(sizes)
+    for values in (x, np.asfortranarray(x)):
+        y, (dx,), delta = forward_and_back(
+            lambda t: t.permute(*range(t.ndim)).reshape(target), values
+        )
+        np.testing.assert_array_equal(y, x.reshape(target))
+        np.testing.assert_array_equal(dx, delta.reshape(sizes))
+
+
 def operations():
     """Every operation class of every module of ops/."""
     for found in pkgutil.iter_modules(ops.__path__):

@@ -4,10 +4,11 @@
 and the same gradients.
 """
 
-from minicnn.nn.functional.expansions import activations, losses, normalization, windows
+from minicnn.nn.functional.expansions import activations, linear, losses, normalization, windows
 
 EXPANSIONS = {
     **windows.EXPANSIONS,
+    **linear.EXPANSIONS,
     **activations.EXPANSIONS,
     **normalization.EXPANSIONS,
     **losses.EXPANSIONS,
