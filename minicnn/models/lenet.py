@@ -15,6 +15,9 @@ recognition", 1998, section II.B.
 
 from minicnn import nn
 from minicnn.checks import one_of
+from minicnn.models.inputs import check_images
+from minicnn.models.registry import register
+from minicnn.models.weights import build
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU}
 _POOLS = {"mean": nn.AvgPool2d, "max": nn.MaxPool2d}
@@ -39,6 +42,8 @@ class LeNet5(nn.Module):
 
     def __init__(self, num_classes=10, activation="tanh", pooling="mean", padding=2, in_channels=1):
         super().__init__()
+        self.in_channels = in_channels
+        self.image_size = 32 - 2 * padding
         act = _ACTIVATIONS[one_of("LeNet5", "activation", activation, tuple(_ACTIVATIONS))]
         pool = _POOLS[one_of("LeNet5", "pooling", pooling, tuple(_POOLS))]
         self.conv1 = nn.Conv2d(in_channels, 6, 5, padding=padding)
@@ -55,6 +60,7 @@ class LeNet5(nn.Module):
         self.fc3 = nn.Linear(84, num_classes)
 
     def forward(self, x):
+        check_images("LeNet5", x, self.in_channels, size=self.image_size)
         x = self.pool1(self.act1(self.conv1(x)))  # (N, 6, 14, 14)
         x = self.pool2(self.act2(self.conv2(x)))  # (N, 16, 5, 5)
         x = self.flatten(x)  # (N, 400)
@@ -63,6 +69,7 @@ class LeNet5(nn.Module):
         return self.fc3(x)  # (N, num_classes)
 
 
-def lenet5(**options):
-    """`LeNet5` with its options."""
-    return LeNet5(**options)
+@register
+def lenet5(*, weights=None, progress=True, **options):
+    """LeNet-5; `weights` may be a file of weights, the `options` are those of `LeNet5`."""
+    return build(LeNet5, "lenet5", weights, progress, **options)
