@@ -7,7 +7,7 @@
 tensor([2., 4., 6.])
 """
 
-from minicnn import autograd, data, equations, models, nn, optim, plot, textbook, training
+from minicnn import autograd, data, equations, models, nn, onnx, optim, plot, textbook, training
 from minicnn._version import __version__
 from minicnn.autograd import enable_grad, is_grad_enabled, no_grad
 from minicnn.checking import gradcheck
@@ -105,4 +105,6 @@ from minicnn.kernels import kernels
 from minicnn.kernels.threads import get_num_threads, set_num_threads
 from minicnn.random import Generator, manual_seed
 from minicnn.serialization import load, save
+from minicnn.summary import summary
 from minicnn.tensor import Tensor
+from minicnn.tracing import trace

@@ -6,23 +6,23 @@ The names are those of `torch.autograd`.
 import linecache
 import os
 import sys
+import warnings
 from contextlib import ContextDecorator
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from minicnn.checks import DtypeError, GraphError
+from minicnn.checks import ArgumentError, DtypeError, GraphError
 from minicnn.graph import (
-    enable_grad,
+    backward_to,
+    edges_of,
     first_order_only,
-    is_grad_enabled,
-    mode,
-    no_grad,
-    record,
     run_backward,
     starting_points,
+    tensors_in,
 )
+from minicnn.modes import enable_grad, is_grad_enabled, no_grad, record
 from minicnn.ops.base import Operation
 from minicnn.tensor import Tensor, attach
 
@@ -38,15 +38,14 @@ __all__ = [
 ]
 
 
-def _sequence(value, operation, argument):
-    values = (value,) if isinstance(value, Tensor) or value is None else tuple(value)
-    for v in values:
-        if v is not None and not isinstance(v, Tensor):
-            raise DtypeError(f"{operation}: {argument} must be tensors, got {type(v).__name__}")
-    return values
-
-
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False):
+def backward(
+    tensors,
+    grad_tensors=None,
+    retain_graph=None,
+    create_graph=False,
+    grad_variables=None,
+    inputs=None,
+):
     """Add ∂(tensors)/∂(leaf) to the ``.grad`` of every leaf, as ``torch.autograd.backward``.
 
     Args:
@@ -55,32 +54,58 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False):
             one element, where it is 1.
         retain_graph: keep what operations saved, so that backward can run again.
         create_graph: refused; gradients are first-order.
+        grad_variables: the old name of `grad_tensors`.
+        inputs: a tensor or a sequence of them, leaves or computed, whose ``.grad`` is to receive
+            gradients; all others are left alone.
 
     Raises:
-        GraphError: nothing requires grad, a saved tensor was changed, or the graph was freed.
+        GraphError: nothing requires grad, a saved tensor was changed, or the graph was freed; one
+            of `inputs` does not require grad.
+        ArgumentError: `inputs` is empty; both `grad_tensors` and `grad_variables` are given.
     """
-    first_order_only("backward", create_graph)
-    tensors = _sequence(tensors, "backward", "tensors")
-    gradients = (
-        (None,) * len(tensors)
-        if grad_tensors is None
-        else _sequence(grad_tensors, "backward", "grad_tensors")
-    )
-    roots, deltas = starting_points("backward", tensors, gradients)
-    run_backward(roots, deltas, bool(retain_graph))
+    if grad_variables is not None:
+        warnings.warn(
+            "backward: grad_variables is deprecated, use grad_tensors", FutureWarning, stacklevel=2
+        )
+        if grad_tensors is not None:
+            raise ArgumentError("backward: give grad_tensors only, not grad_variables as well")
+        grad_tensors = grad_variables
+    tensors = tensors_in("backward", "tensors", tensors)
+    gradients = _upstream("backward", "grad_tensors", grad_tensors, tensors)
+    backward_to(tensors, gradients, retain_graph, create_graph, inputs)
+
+
+def _upstream(operation, argument, given, outputs):
+    return (None,) * len(outputs) if given is None else tensors_in(operation, argument, given)
 
 
 def grad(
-    outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=False
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    only_inputs=True,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
 ):
-    """The gradients of `outputs` with respect to `inputs`, as a tuple; no ``.grad`` is touched.
+    """The gradients of `outputs` with respect to `inputs`, as a tuple; no leaf's ``.grad`` changes.
 
     Args:
         outputs, inputs: a tensor or a sequence of them.
         grad_outputs: the upstream gradient of each output; 1 for outputs of one element.
         retain_graph: keep the graph for another walk.
         create_graph: refused; gradients are first-order.
+        only_inputs: deprecated and without effect, as in PyTorch.
         allow_unused: return None for an input that the outputs do not depend on; else it raises.
+            Default: the value of `materialize_grads`.
+        is_grads_batched: refused; call `grad` once for each upstream gradient.
+        materialize_grads: return zeros, not None, for an input that the outputs do not depend on.
+
+    Raises:
+        GraphError: an input does not require grad, or is unused; what `backward` raises.
+        ArgumentError: no inputs; ``materialize_grads=True`` with ``allow_unused=False``.
 
     >>> import minicnn as mc
     >>> x = mc.tensor([1.0, 2.0], requires_grad=True)
@@ -88,24 +113,39 @@ def grad(
     (tensor([2., 4.]),)
     """
     first_order_only("grad", create_graph)
-    outputs = _sequence(outputs, "grad", "outputs")
-    inputs = _sequence(inputs, "grad", "inputs")
-    gradients = (
-        (None,) * len(outputs)
-        if grad_outputs is None
-        else _sequence(grad_outputs, "grad", "grad_outputs")
-    )
-    roots, deltas = starting_points("grad", outputs, gradients)
-    wanted = [t._edge() for t in inputs]
-    for i, edge in enumerate(wanted):
-        if edge is None:
-            raise GraphError(f"grad: input {i} does not require grad")
-    found = run_backward(roots, deltas, bool(retain_graph), wanted)
-    if not allow_unused and any(f is None for f in found):
-        raise GraphError(
-            "grad: the outputs do not depend on one of the inputs; pass allow_unused=True to "
-            "receive None for it"
+    if is_grads_batched:
+        raise ArgumentError(
+            "grad: is_grads_batched=True is not supported; call grad once for each upstream "
+            "gradient, with retain_graph=True"
         )
+    if not only_inputs:
+        warnings.warn(
+            "grad: only_inputs is deprecated and has no effect; backward accumulates gradients "
+            "for the other parts of the graph",
+            FutureWarning,
+            stacklevel=2,
+        )
+    if materialize_grads and allow_unused is False:
+        raise ArgumentError(
+            "grad: with materialize_grads=True unused inputs get zeros, so allow_unused must be "
+            "True or left out; it is False"
+        )
+    outputs = tensors_in("grad", "outputs", outputs)
+    inputs = tensors_in("grad", "inputs", inputs)
+    gradients = _upstream("grad", "grad_outputs", grad_outputs, outputs)
+    roots, deltas = starting_points("grad", outputs, gradients)
+    found = run_backward(roots, deltas, bool(retain_graph), edges_of("grad", inputs))
+    if materialize_grads:
+        found = [
+            np.zeros(t.shape, t.dtype) if f is None else f
+            for f, t in zip(found, inputs, strict=True)
+        ]
+    for i, f in enumerate(found):
+        if f is None and not allow_unused:
+            raise GraphError(
+                f"grad: the outputs do not depend on input {i}; pass allow_unused=True to receive "
+                "None for it, or materialize_grads=True to receive zeros"
+            )
     return tuple(f if f is None else Tensor(np.array(f)) for f in found)
 
 
@@ -143,7 +183,7 @@ class detect_anomaly(ContextDecorator):
         return type(self)(self.check_nan)
 
     def __enter__(self):
-        watching = record(_NanWatch(self.check_nan, mode().recorder))
+        watching = record(_NanWatch(self.check_nan))
         watching.__enter__()
         self._entered.append(watching)
 
@@ -152,28 +192,24 @@ class detect_anomaly(ContextDecorator):
 
 
 class _NanWatch:
-    """The `Recorder` of `detect_anomaly`; a recorder that was there before goes on seeing all."""
+    """The `Recorder` of `detect_anomaly`."""
 
-    def __init__(self, check_nan, before):
-        self.check_nan, self.before = check_nan, before
+    def __init__(self, check_nan):
+        self.check_nan = check_nan
         # Weakly: to watch a graph is not to keep it.
         self.lines = WeakKeyDictionary()
 
     def forward(self, node, operation, inputs, outputs):
         if node is not None:
             self.lines[node] = _line_of_the_user()
-        if self.before is not None:
-            self.before.forward(node, operation, inputs, outputs)
 
     def backward(self, node, deltas, gradients):
-        if self.before is not None:
-            self.before.backward(node, deltas, gradients)
         if not self.check_nan:
             return
         for i, (edge, gradient) in enumerate(zip(node.edges, gradients, strict=True)):
             if edge is None or gradient is None or not (gradient != gradient).any():
                 continue
-            arrived = any((delta != delta).any() for delta in deltas)
+            arrived = any(delta is not None and (delta != delta).any() for delta in deltas)
             raise GraphError(
                 f"{node.operation.name}: backward returned NaN in the gradient for input {i}"
                 + (" (there was NaN in the δ it received already)" if arrived else "")
@@ -185,8 +221,7 @@ class _NanWatch:
             )
 
     def accumulate(self, leaf, delta):
-        if self.before is not None:
-            self.before.accumulate(leaf, delta)
+        """Nothing to look for: every δ was looked at when it was computed."""
 
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
@@ -213,6 +248,7 @@ class FunctionContext:
         self.needs_input_grad = needs_input_grad
         self.saved = ()
         self.without_gradient = ()
+        self.materialize_grads = True
 
     def save_for_backward(self, *tensors):
         """Keep tensors for backward, where they are ``ctx.saved_tensors``."""
@@ -221,6 +257,10 @@ class FunctionContext:
     @property
     def saved_tensors(self):
         return self.saved
+
+    def set_materialize_grads(self, value):
+        """False: backward receives None, not zeros, for an output that nobody used."""
+        self.materialize_grads = value
 
     def mark_non_differentiable(self, *tensors):
         """Say which outputs have no gradient (index tensors, say)."""
@@ -241,9 +281,14 @@ class _FunctionOperation(Operation):
     def name(self):
         return self.function.__name__
 
+    @property
+    def materializes(self):
+        return self.context.materialize_grads
+
     def backward(self, *deltas):
+        deltas = [d if d is None else Tensor(d) for d in deltas]
         with no_grad():
-            result = self.function.backward(self.context, *[Tensor(d) for d in deltas])
+            result = self.function.backward(self.context, *deltas)
         result = result if isinstance(result, tuple) else (result,)
         if all(g is None for g in result[self.arguments :]):
             result = result[: self.arguments]

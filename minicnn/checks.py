@@ -7,6 +7,8 @@ which is what PyTorch raises in the same places, so ``except`` clauses written f
 
 from difflib import get_close_matches
 
+import numpy as np
+
 
 class ShapeError(ValueError, RuntimeError):
     """Sizes that do not fit together."""
@@ -42,11 +44,32 @@ def closest(name, known):
     return f", did you mean {found[0]!r}?" if found else ""
 
 
+def integer(operation, argument, value):
+    """`value` as a Python integer; a `DtypeError` for everything else, truth values included."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        found = value.__index__()
+    except (TypeError, AttributeError):
+        # A tensor of one integer has an index, one of several or of fractions has none.
+        raise DtypeError(
+            f"{operation}: {argument} must be an integer, got {value!r} ({type(value).__name__})"
+        ) from None
+    if not -(2**63) <= found < 2**63:
+        raise ArgumentError(f"{operation}: {argument} does not fit into 64 bits, got {value}")
+    return found
+
+
+def flag(operation, argument, value):
+    """A truth value as it is; a `DtypeError` for what only counts as one, such as ``"no"``."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DtypeError(f"{operation}: {argument} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def dimension(operation, dim, ndim):
     """`dim` as a number in 0 … ndim − 1; negative ones count from the end, as in Python."""
-    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise DtypeError(f"{operation}: dim must be an integer, got {dim!r} ({type(dim).__name__})")
-    dim = dim.__index__()
+    dim = integer(operation, "dim", dim)
     # A 0-d tensor may be addressed as if it had one dimension, as in PyTorch.
     limit = max(ndim, 1)
     if not -limit <= dim < limit:
@@ -61,7 +84,7 @@ def dimensions(operation, dims, ndim):
     """A tuple of distinct dimensions from an int, a sequence of ints, or ``None`` (all of them)."""
     if dims is None:
         return tuple(range(ndim))
-    if hasattr(dims, "__index__"):
+    if not isinstance(dims, (tuple, list)):
         dims = (dims,)
     found = tuple(dimension(operation, d, ndim) for d in dims)
     if len(set(found)) != len(found):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError
+from minicnn.checks import ArgumentError, DtypeError, flag, integer
 from minicnn.device import as_device
 from minicnn.dtypes import as_dtype, float32, float64, int64, is_floating, result_type
 from minicnn.functions.from_data import array_of
@@ -37,15 +37,15 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     return Tensor(array_of("tensor", data, dtype), requires_grad)
 
 
-def as_tensor(data, dtype=None, device=None):
+def as_tensor(data, *, dtype=None, device=None):
     """As `tensor`, without a copy where `data` is a tensor or an array of the right dtype."""
     _device("as_tensor", device)
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
+        return data if dtype is None else data.to(as_dtype(dtype, "as_tensor"))
     if isinstance(data, np.ndarray):
         shared = _shared("as_tensor", data)
         return shared if dtype is None else shared.to(as_dtype(dtype, "as_tensor"))
-    return tensor(data, dtype=dtype)
+    return Tensor(array_of("as_tensor", data, dtype))
 
 
 def from_numpy(ndarray):
@@ -104,22 +104,25 @@ def _shape(name, sizes, keyword=None):
         sizes = (keyword,)
     if not sizes:
         raise DtypeError(f"{name}: the sizes are missing; for a 0-d tensor pass ()")
-    if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    try:
-        shape = tuple(s.__index__() for s in sizes)
-        if any(isinstance(s, bool) for s in sizes):
-            raise TypeError
-    except (TypeError, AttributeError):
-        raise DtypeError(f"{name}: sizes must be integers, got {sizes!r}") from None
+    shape = tuple(integer(name, "each size", s) for s in sizes)
     if min(shape, default=0) < 0:
         raise ArgumentError(f"{name}: sizes must be at least 0, got {shape}")
+    _fits_into_memory(name, math.prod(shape))
     return shape
+
+
+def _fits_into_memory(name, count):
+    """Refuse what no machine holds, before NumPy tries."""
+    if count >= 2**40:
+        raise ArgumentError(f"{name}: {count} elements do not fit into memory")
 
 
 def _made(name, array, dtype, device, requires_grad, default=float32):
     _device(name, device)
     dtype = default if dtype is None else as_dtype(dtype, name)
+    requires_grad = requires_grad is not None and flag(name, "requires_grad", requires_grad)
     with np.errstate(all="ignore"):
         return Tensor(array.astype(dtype, copy=False), requires_grad)
 
@@ -156,13 +159,15 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
 
 def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
     """Zeros in the shape and dtype of another tensor."""
-    dtype = tensor_only("zeros_like", input).dtype if dtype is None else dtype
+    tensor_only("zeros_like", input)
+    dtype = input.dtype if dtype is None else as_dtype(dtype, "zeros_like")
     return zeros(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def ones_like(input, *, dtype=None, device=None, requires_grad=False):
     """Ones in the shape and dtype of another tensor."""
-    dtype = tensor_only("ones_like", input).dtype if dtype is None else dtype
+    tensor_only("ones_like", input)
+    dtype = input.dtype if dtype is None else as_dtype(dtype, "ones_like")
     return ones(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -172,7 +177,10 @@ def _plain_number(name, argument, value):
         value = value.item()
     if not isinstance(value, NUMBERS):
         raise DtypeError(f"{name}: {argument} must be a number, got {type(value).__name__}")
-    return np.asarray(value).item()
+    value = np.asarray(value).item()
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ArgumentError(f"{name}: {argument} does not fit into 64 bits, got {value}")
+    return value
 
 
 def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
@@ -189,12 +197,15 @@ def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_gr
         for name, value in (("start", 0 if start is None else start), ("end", end), ("step", step))
     )
     known = None if dtype is None else as_dtype(dtype, "arange")
+    if known is not None and known.kind == "b":
+        raise DtypeError("arange: bool has only two values; take a dtype of numbers")
     if known is not None and not is_floating(known):
         start, end, step = int(start), int(end), int(step)
     if not np.isfinite([start, end, step]).all() or not step or (end - start) / step < 0:
         raise ArgumentError(f"arange: steps of {step} do not lead from {start} to {end}")
     whole = not any(isinstance(v, float) for v in (start, end, step))
     count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
+    _fits_into_memory("arange", count)
     array = start + step * np.arange(count, dtype=int64 if whole else float64)
     return _made("arange", array, dtype, device, requires_grad, int64 if whole else float32)
 
@@ -218,6 +229,8 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
         raise DtypeError("linspace: bool has only two values; take a dtype of numbers")
     if kind != "f":
         start, end = int(start), int(end)
+    if kind == "u" and min(start, end) < 0:
+        raise ArgumentError(f"linspace: {min(start, end)} does not fit into uint8")
     step = (end - start) / (steps - 1) if steps > 1 else 0.0
     i = np.arange(steps, dtype=float64)
     # From both ends towards the middle, so that the last number is `end` itself.
@@ -228,11 +241,11 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
 
 
 def _count(name, argument, value):
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise DtypeError(f"{name}: {argument} must be an integer, got {value!r}")
-    if value.__index__() < 0:
+    value = integer(name, argument, value)
+    if value < 0:
         raise ArgumentError(f"{name}: {argument} must be at least 0, got {value!r}")
-    return value.__index__()
+    _fits_into_memory(name, value)
+    return value
 
 
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
@@ -286,10 +299,7 @@ def randint(
     if high is None:
         low, high = 0, low
     low = 0 if low is None else low
-    for value in (low, high):
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise DtypeError(f"randint: low and high must be integers, got {value!r}")
-    low, high = low.__index__(), high.__index__()
+    low, high = integer("randint", "low", low), integer("randint", "high", high)
     if low >= high:
         raise ArgumentError(f"randint: expected low < high, got low {low} and high {high}")
     dtype = int64 if dtype is None else as_dtype(dtype, "randint")
@@ -308,6 +318,8 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
     """The numbers 0 … n − 1 in random order."""
     n = _count("randperm", "n", n)
     dtype = int64 if dtype is None else as_dtype(dtype, "randperm")
+    if dtype.kind == "b":
+        raise DtypeError("randperm: bool has only two values; take a dtype of numbers")
     if n > 1:
         fitting_number("randperm", n - 1, dtype)
     array = numpy_generator(generator).permutation(n)

@@ -9,152 +9,12 @@ Edges point from outputs to inputs only, so a graph holds no cycle and disappear
 garbage collector, together with the tensor it ends in.
 """
 
-import functools
-import inspect
 import itertools
-import threading
-from contextvars import ContextVar
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, GraphError, ShapeError
-
-# ---------------------------------------------------------------------------- ambient state
-
-
-class Recorder(Protocol):
-    """What a tracer implements to watch a run. Without one, each node costs an ``is None``."""
-
-    def forward(self, node, operation, inputs, outputs):
-        """`operation` ran on arrays; `node` is None when no gradient is wanted."""
-
-    def backward(self, node, deltas, gradients):
-        """`node` received `deltas`, one for each output, and answered with `gradients`."""
-
-    def accumulate(self, leaf, delta):
-        """`delta` is about to be added to ``leaf.grad``."""
-
-
-class _Mode(NamedTuple):
-    """What holds for a stretch of code: is a graph built, and who watches."""
-
-    grad: bool
-    recorder: Recorder | None
-
-
-_BUILDING = _Mode(grad=True, recorder=None)
-_mode = ContextVar("minicnn_mode", default=_BUILDING)
-
-
-def mode():
-    return _mode.get()
-
-
-class _ModeSwitch:
-    """A context manager that is also a decorator, for the `_Mode` that `change` gives."""
-
-    def __init__(self):
-        self._entered = threading.local()  # one object may serve several threads
-
-    def __enter__(self):
-        if not hasattr(self._entered, "tokens"):
-            self._entered.tokens = []
-        self._entered.tokens.append(_mode.set(self.change(_mode.get())))
-        return self
-
-    def __exit__(self, *_):
-        _mode.reset(self._entered.tokens.pop())
-
-    def __call__(self, function):
-        if inspect.isgeneratorfunction(function):
-            return self._around_each_step(function)
-
-        @functools.wraps(function)
-        def inside(*args, **kwargs):
-            with self:
-                return function(*args, **kwargs)
-
-        return inside
-
-    def _around_each_step(self, function):
-        """A generator runs inside the mode, but not the code that it yields to."""
-
-        @functools.wraps(function)
-        def stepping(*args, **kwargs):
-            generator = function(*args, **kwargs)
-            step, value = generator.send, None
-            while True:
-                with self:
-                    try:
-                        result = step(value)
-                    except StopIteration as stop:
-                        return stop.value
-                try:
-                    step, value = generator.send, (yield result)
-                except GeneratorExit:
-                    generator.close()
-                    raise
-                except BaseException as error:
-                    step, value = generator.throw, error
-
-        return stepping
-
-
-class _GradSwitch(_ModeSwitch):
-    """Usable without brackets too: ``@no_grad``."""
-
-    def __new__(cls, function=None):
-        switch = super().__new__(cls)
-        if function is None:
-            return switch
-        switch.__init__()
-        return switch(function)
-
-    def __init__(self, function=None):
-        super().__init__()
-
-
-class no_grad(_GradSwitch):
-    """Inside ``with no_grad():`` no graph is built; results have ``requires_grad=False``.
-
-    As a decorator, ``@no_grad()``, it holds for a whole function.
-
-    >>> import minicnn as mc
-    >>> w = mc.ones(2, requires_grad=True)
-    >>> with mc.no_grad():
-    ...     (w * 2).requires_grad
-    False
-    """
-
-    def change(self, now):
-        return _Mode(False, now.recorder)
-
-
-class enable_grad(_GradSwitch):
-    """The opposite of `no_grad`, inside it."""
-
-    def change(self, now):
-        return _Mode(True, now.recorder)
-
-
-class record(_ModeSwitch):
-    """Inside ``with record(recorder):`` the `Recorder` sees every operation of this thread."""
-
-    def __init__(self, recorder):
-        super().__init__()
-        self.recorder = recorder
-
-    def change(self, now):
-        return _Mode(now.grad, self.recorder)
-
-
-def is_grad_enabled():
-    """Whether operations build a graph here."""
-    return _mode.get().grad
-
-
-# ------------------------------------------------------------------------------- the graph
+from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
+from minicnn.modes import mode
 
 _created = itertools.count()
 
@@ -229,10 +89,12 @@ class Node:
                 tensor._accumulate(arrays[i], False)
 
     def deltas(self, received):
-        """The node's δ for each output; an output that nobody used receives zeros."""
+        """The node's δ for each output; for one that nobody used zeros, or None if it prefers."""
         for i, (shape, dtype) in enumerate(self.outputs):
             delta = received.get(i)
-            yield np.zeros(shape, dtype) if delta is None else delta
+            if delta is None and self.operation.materializes:
+                delta = np.zeros(shape, dtype)
+            yield delta
 
 
 class _Sum:
@@ -283,13 +145,15 @@ def _leading_to(nodes, targets):
     return leading
 
 
-def run_backward(roots, deltas, retain_graph=False, wanted=None):
+def run_backward(roots, deltas, retain_graph=False, wanted=None, accumulate=False):
     """Backpropagation: send `deltas` into `roots` (edges), through the graph, to the leaves.
 
-    With `wanted` (edges) nothing is accumulated into leaves; the sums of the gradients that arrive
-    at those edges are returned, None where none did.
+    With `wanted` (edges) the walk takes only paths that lead to them, and the sums of the gradients
+    that arrive there are returned, None where none did. With `accumulate`, or without `wanted`,
+    nothing is returned: the sums are added to the ``.grad`` of the leaves that are reached.
     """
-    recorder = _mode.get().recorder
+    accumulate = accumulate or wanted is None
+    recorder = mode().recorder
     nodes = _collect([source for source, _ in roots])
     active = None if wanted is None else _leading_to(nodes, wanted)
     asked = {} if wanted is None else {(id(source), i): None for source, i in wanted}
@@ -311,11 +175,11 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None):
         array, own = total.array, total.own and recorder is None
         for hook in tuple(leaf._hooks or ()):
             array, own = hook(array), False
-        if wanted is None:
+        if accumulate:
             if recorder is not None:
                 recorder.accumulate(leaf, array)
             leaf._accumulate(array, own)
-        elif (id(leaf), 0) in asked:
+        else:  # a wanted one: to others nothing is sent
             asked[id(leaf), 0] = array
 
     def send(edge, delta, fresh):
@@ -341,8 +205,7 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None):
             for i, hook in tuple(node.hooks or ()):
                 if i in arrays:
                     arrays[i] = hook(arrays[i])
-            if wanted is None:
-                node.keep_retained(arrays)
+            node.keep_retained(arrays)
             for i, array in arrays.items():
                 if (id(node), i) in asked:
                     asked[id(node), i] = array
@@ -363,9 +226,49 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None):
                 pending[id(edge[0])] -= 1
                 if not pending[id(edge[0])]:
                     leaf_complete(edge[0])
-        if sums is not None and not retain_graph:
+        # A node whose own gradient was the goal has not run: it can be walked through later.
+        if sums is not None and not retain_graph and (active is None or node in active):
             node.operation.free()
-    return None if wanted is None else [asked[id(source), i] for source, i in wanted]
+    return None if accumulate else [asked[id(source), i] for source, i in wanted]
+
+
+def tensors_in(operation, argument, value):
+    """The tensors (or None) in `value`, which is one or a sequence of them, as a tuple."""
+    single = value is None or hasattr(value, "_edge")
+    values = (value,) if single else tuple(value)
+    for v in values:
+        if v is not None and not hasattr(v, "_edge"):
+            raise DtypeError(f"{operation}: {argument} must be tensors, got {type(v).__name__}")
+    return values
+
+
+def backward_to(tensors, gradients, retain_graph, create_graph, inputs):
+    """What ``backward`` does, the method and the function: gradients into leaves, or `inputs`."""
+    first_order_only("backward", create_graph)
+    roots, deltas = starting_points("backward", tensors, gradients)
+    if inputs is None:
+        run_backward(roots, deltas, bool(retain_graph))
+        return
+    inputs = tensors_in("backward", "inputs", inputs)
+    wanted = edges_of("backward", inputs)
+    for t in inputs:
+        if not t.is_leaf:
+            t.retain_grad()
+    run_backward(roots, deltas, bool(retain_graph), wanted, accumulate=True)
+
+
+def edges_of(operation, inputs):
+    """The edges of the tensors that gradients are asked for."""
+    if not inputs:
+        raise ArgumentError(
+            f"{operation}: inputs is empty; name the tensors whose gradients are wanted"
+        )
+    edges = []
+    for i, t in enumerate(inputs):
+        edges.append(None if t is None else t._edge())
+        if edges[-1] is None:
+            raise GraphError(f"{operation}: input {i} does not require grad")
+    return edges
 
 
 def starting_points(operation, tensors, gradients):

@@ -33,9 +33,9 @@ class Generator:
         """The state of the stream: nested dictionaries of strings and integers."""
         return self.numpy.bit_generator.state
 
-    def set_state(self, state):
+    def set_state(self, new_state):
         """Continue where `get_state` was called."""
-        self.numpy.bit_generator.state = state
+        self.numpy.bit_generator.state = new_state
 
 
 default_generator = Generator()

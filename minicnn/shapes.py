@@ -1,31 +1,45 @@
 """Sizes: how large the output of a window that slides is, and how ``3`` becomes ``(3, 3)``."""
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer
 
 
-def as_tuple(operation, argument, value, n, minimum):
+def as_number(operation, argument, value, minimum):
+    """`value` as one integer of at least `minimum`.
+
+    >>> as_number("conv2d", "groups", 2, 1)
+    2
+    """
+    found = integer(operation, argument, value)
+    if found >= 2**31:
+        raise ArgumentError(f"{operation}: {argument} must be below 2³¹, got {value!r}")
+    if found < minimum:
+        raise ArgumentError(f"{operation}: {argument} must be at least {minimum}, got {value!r}")
+    return found
+
+
+def as_tuple(operation, argument, value, n, minimum, exact=False):
     """`value` as `n` integers of at least `minimum`; a single number stands for all of them.
+
+    So does a sequence of one number, unless all are wanted `exact`-ly.
 
     >>> as_tuple("conv2d", "stride", 2, 2, 1)
     (2, 2)
     """
-    values = (value,) * n if hasattr(value, "__index__") else value
+    values = value if isinstance(value, (tuple, list)) else (value,) * n
     try:
-        values = tuple(values)
-        integers = tuple(v.__index__() for v in values if not isinstance(v, bool))
-    except (TypeError, AttributeError):
-        integers = ()
-        values = (None,)
-    if len(integers) != len(values):
+        integers = tuple(integer(operation, argument, v) for v in values)
+    except DtypeError:
         raise DtypeError(
             f"{operation}: {argument} must be an integer or {n} integers, got {value!r}"
-        )
-    if len(integers) == 1:
+        ) from None
+    if len(integers) == 1 and not exact:
         integers *= n
     if len(integers) != n:
         raise ArgumentError(
             f"{operation}: {argument} must be one integer or {n}, got {len(integers)}: {value!r}"
         )
+    if max(integers) >= 2**31:
+        raise ArgumentError(f"{operation}: {argument} must be below 2³¹, got {value!r}")
     if min(integers) < minimum:
         raise ArgumentError(f"{operation}: {argument} must be at least {minimum}, got {value!r}")
     return integers

@@ -16,7 +16,7 @@ from minicnn.checks import (
 from minicnn.device import device_of
 from minicnn.dtypes import is_floating
 from minicnn.graph import Node, Version
-from minicnn.ops.shape import WriteThrough
+from minicnn.modes import mode
 
 
 class Tensor:
@@ -174,7 +174,7 @@ class Tensor:
         self._edge()
         return None if self._source is None else self._source[0]
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False):
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Add ∂(this tensor)/∂(leaf) to the ``.grad`` of every leaf it was computed from.
 
         Args:
@@ -182,10 +182,12 @@ class Tensor:
                 tensor of one element (a loss), where it is 1.
             retain_graph: keep what operations saved, so that backward can run again.
             create_graph: refused; gradients are first-order.
+            inputs: a tensor or a sequence of them, leaves or computed, whose ``.grad`` is to
+                receive gradients; all others are left alone.
 
         Raises:
             GraphError: nothing requires grad, the graph was freed by an earlier backward, or a
-                saved tensor was changed in place.
+                saved tensor was changed in place; one of `inputs` does not require grad.
             ShapeError: `gradient` has another shape.
 
         >>> import minicnn as mc
@@ -194,11 +196,9 @@ class Tensor:
         >>> x.grad
         tensor([ 3., 30.])
         """
-        graph.first_order_only("backward", create_graph)
         if gradient is not None and not isinstance(gradient, Tensor):
             raise DtypeError(f"backward: gradient must be a tensor, got {type(gradient).__name__}")
-        roots, deltas = graph.starting_points("backward", (self,), (gradient,))
-        graph.run_backward(roots, deltas, bool(retain_graph))
+        graph.backward_to((self,), (gradient,), retain_graph, create_graph, inputs)
 
     @property
     def grad(self):
@@ -301,60 +301,6 @@ class Tensor:
                 "array); change a copy: x.clone()"
             )
 
-    def _write(self, name, operation, *others):
-        """Change this tensor's values to ``operation(self, *others)``; returns the tensor."""
-        self._writable(name)
-        tracked = graph.mode().grad and (self.requires_grad or any(o.requires_grad for o in others))
-        if tracked:
-            self._refuse_protected(name)
-        # The operation may save its input: it is given a copy, which stays as it is.
-        before = Tensor(self.array.copy())
-        before._source = self._edge()
-        result = apply(operation, before, *others)
-        if result.shape != self.shape:
-            raise ShapeError(
-                f"{name}: the result has shape {result.shape}, which does not fit into the "
-                f"tensor of shape {self.shape} that it should be written to"
-            )
-        self.array[...] = result.array
-        self._version.changes += 1
-        if tracked:
-            self._rewrite(result._source)
-        return self
-
-    def _refuse_protected(self, name):
-        own_leaf = self._source is None and self._requires_grad
-        root = self if self._base is None else self._base
-        if own_leaf or (root._source is None and root._requires_grad):
-            what = "a leaf" if root is self or own_leaf else "a view of a leaf"
-            raise GraphError(
-                f"{name}: {what} that requires grad cannot be changed in place while the graph is "
-                "recorded; do it under no_grad(), or compute a new tensor"
-            )
-        if self._views is None:
-            raise GraphError(
-                f"{name}: this view was made under no_grad(), so a change through it cannot be "
-                "followed by the graph; make the view outside of no_grad()"
-            )
-
-    def _rewrite(self, source):
-        """The values now come from `source`; for a view, those of the whole base do in part."""
-        before = self._source
-        if self._base is None:
-            self._source = source
-            retained = (before[0].retained or {}) if before else {}
-            if retained and retained.get(before[1], lambda: None)() is self:
-                del retained[before[1]]
-                self.retain_grad()
-        else:
-            base = self._base
-            operation = WriteThrough([view for view, _ in self._views])
-            operation.inputs = [(base.shape, base.dtype), (self.shape, self.dtype)]
-            node = Node(operation, (base._edge(), source), ((base.shape, base.dtype),))
-            base._source = (node, 0)
-        self._version.rewritten += 1
-        self._requires_grad = False
-
     # ------------------------------------------------------------------ Python's protocols
 
     def __hash__(self):
@@ -411,7 +357,7 @@ class HookHandle:
 
 def apply(operation, *inputs):
     """Run `operation` on tensors; where gradients are wanted, leave a node in the graph."""
-    now = graph.mode()
+    now = mode()
     edges = [t._edge() for t in inputs] if now.grad else [None] * len(inputs)
     operation.needs = tuple([e is not None for e in edges])
     result = operation.run(*[t.array for t in inputs])
@@ -455,7 +401,7 @@ def _attach_node(operation, edges, outputs, versions):
 
 def attach(operation, inputs, outputs, saved, differentiable):
     """Make tensors that someone else computed the `outputs` of `operation` on `inputs`."""
-    now = graph.mode()
+    now = mode()
     edges = [t._edge() for t in inputs] if now.grad else [None] * len(inputs)
     operation.needs = tuple([e is not None for e in edges])
     node = None

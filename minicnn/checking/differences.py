@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minicnn.graph import no_grad
+from minicnn.modes import no_grad
 
 # A step that much smaller shows whether left and right disagree for want of a derivative.
 REFINE = 8

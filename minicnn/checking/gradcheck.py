@@ -12,7 +12,8 @@ import numpy as np
 from minicnn.checking.differences import Differences, floating_outputs, untied, values
 from minicnn.checking.report import GradcheckError, no_derivative, wrong_gradient
 from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, one_of
-from minicnn.graph import enable_grad, run_backward, starting_points
+from minicnn.graph import run_backward, starting_points
+from minicnn.modes import enable_grad
 from minicnn.random import numpy_generator
 from minicnn.tensor import Tensor
 

@@ -15,19 +15,22 @@ class DownloadError(OSError, RuntimeError):
     """No mirror gave the file."""
 
 
-def fetch(urls, path, md5, otherwise="", timeout=TIMEOUT):
+def fetch(urls, path, md5=None, otherwise="", timeout=TIMEOUT, *, sha256=None, progress=True):
     """Fetch a file into `path`, trying each of `urls` in turn.
 
     The bytes go into a file beside `path`, which takes its place once the checksum is right; so
     there is either the whole file at `path` or what was there before, and nothing else is left.
     A progress bar is shown where the standard error stream is a terminal.
+    One of `md5` and `sha256` must be given.
 
     Args:
         urls: where the file can be had.
         path: where to put it; its folder must exist.
         md5: the checksum, in hexadecimal.
+        sha256: the other kind of checksum: its first digits, as many as are known.
         otherwise: a sentence for the error message: what to do without a network.
         timeout: seconds to wait for an answer.
+        progress: whether to show a progress bar.
 
     Raises:
         DownloadError: no URL gave the file; the message tells why, for each.
@@ -43,13 +46,14 @@ def fetch(urls, path, md5, otherwise="", timeout=TIMEOUT):
     Copy it from a friend.
     """
     path = Path(path)
+    checksum = ("MD5", md5) if sha256 is None else ("SHA-256", sha256)
     # In the same folder, since a rename is one step only within a file system.
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     failures = []
     try:
         for url in urls:
             with open(partial, "wb") as file:
-                failure = _copy(url, file, path.name, md5, timeout)
+                failure = _copy(url, file, path.name, checksum, timeout, progress)
             if failure is None:
                 os.replace(partial, path)
                 return
@@ -59,14 +63,16 @@ def fetch(urls, path, md5, otherwise="", timeout=TIMEOUT):
     raise DownloadError("\n".join([f"download of {path.name} failed.", *failures, otherwise]))
 
 
-def _copy(url, file, name, md5, timeout):
+def _copy(url, file, name, checksum, timeout, progress):
     """Copy what `url` gives to `file`; None if all is well, else what went wrong."""
-    digest, received = hashlib.md5(usedforsecurity=False), 0
+    kind, expected = checksum
+    digest = hashlib.sha256() if kind == "SHA-256" else hashlib.md5(usedforsecurity=False)
+    received = 0
     try:
         with _connect(url, timeout) as response:
             length = response.headers.get("Content-Length", "")
             length = int(length) if length.isdecimal() else None
-            with _progress(name, length) as advance:
+            with _progress(name, length, progress) as advance:
                 while chunk := _receive(response):
                     file.write(chunk)
                     digest.update(chunk)
@@ -78,8 +84,9 @@ def _copy(url, file, name, md5, timeout):
         return str(error)
     if length is not None and received != length:
         return f"truncated: {received:,} of {length:,} bytes came"
-    if digest.hexdigest() != md5:
-        return f"wrong checksum: expected MD5 {md5}, got {digest.hexdigest()}"
+    found = digest.hexdigest()
+    if found[: len(expected)] != expected:
+        return f"wrong checksum: expected {kind} {expected}, got {found}"
     return None
 
 
@@ -114,9 +121,9 @@ def _receive(response):
 
 
 @contextlib.contextmanager
-def _progress(name, length):
+def _progress(name, length, wanted):
     """A function that moves a progress bar on by a number of bytes."""
-    if not sys.stderr.isatty():
+    if not (wanted and sys.stderr.isatty()):
         yield lambda n: None
         return
     from rich.console import Console

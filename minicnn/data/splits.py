@@ -9,10 +9,11 @@ import numpy as np
 from minicnn.checks import ArgumentError, DtypeError, ShapeError
 from minicnn.data.arguments import random_numbers
 from minicnn.data.datasets import ConcatDataset, Subset, TensorDataset
+from minicnn.random import default_generator
 from minicnn.tensor import Tensor
 
 
-def random_split(dataset, lengths, generator=None):
+def random_split(dataset, lengths, generator=default_generator):
     """Divide a data set at random into parts that do not overlap.
 
     Args:
@@ -20,7 +21,7 @@ def random_split(dataset, lengths, generator=None):
         lengths: the number of samples of each part, which add up to N; or fractions that add up to
             1. With fractions, part i gets floor(fraction · N) samples, and what is left over goes
             to the first parts, one each.
-        generator: a `minicnn.Generator`; default: minicnn's own.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
 
     Returns:
         A list of `Subset`, one a part.

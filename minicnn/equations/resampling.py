@@ -36,4 +36,22 @@ RESAMPLING = (
         note="Counted from 0; t is 0 where that is negative. With align_corners t = i·(n − 1)/(o − "
         "1), so that the corners of both grids meet.",
     ),
+    Equation(
+        key="pixel-shuffle",
+        title="channels become pixels",
+        latex=r"y_{c, \, h, \, w} = x_{c r^2 + (h \bmod r) r + (w \bmod r), \, "
+        r"\lfloor h / r \rfloor, \, \lfloor w / r \rfloor}",
+        plain="y_{c,h,w} = x_{c·r² + (h mod r)·r + (w mod r), ⌊h/r⌋, ⌊w/r⌋}",
+        source="Shi et al. 2016 (ESPCN), section 3.2",
+        note="Counted from 0: r² channels become blocks of r × r pixels.",
+    ),
+    Equation(
+        key="channel-shuffle",
+        title="channels of all groups in turn",
+        latex=r"y_{j g + i} = x_{i C / g + j}",
+        plain="y_{j·g + i} = x_{i·C/g + j}",
+        source="Zhang et al. 2018 (ShuffleNet), section 3.1",
+        note="Counted from 0: i = 0 … g − 1 counts the groups, j = 0 … C/g − 1 the channels in "
+        "each.",
+    ),
 )

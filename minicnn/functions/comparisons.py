@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, broadcastable, dimensions
+from minicnn.checks import ArgumentError, DtypeError, broadcastable, dimensions, flag
 from minicnn.dtypes import uint8
 from minicnn.functions.operands import NUMBERS, pair, tensor_only
 from minicnn.tensor import Tensor
@@ -13,7 +13,7 @@ def _comparison(name, function):
         x, y = pair(name, tensor_only(name, input), other)
         return Tensor(np.asarray(function(x.array, y.array)))
 
-    compare.__name__ = name
+    compare.__name__ = compare.__qualname__ = name
     compare.__doc__ = f"Element by element ``{name}``, with broadcasting; a bool tensor."
     return compare
 
@@ -60,6 +60,7 @@ def any(input, dim=None, keepdim=False):
 def _truth(name, function, x, dim, keepdim):
     x = tensor_only(name, x)
     dims = dimensions(name, dim, x.ndim)
+    flag(name, "keepdim", keepdim)
     result = np.asarray(function(x.array, axis=dims, keepdims=keepdim))
     # PyTorch's exception: uint8 stays what it is, from the time when it served for bool.
     return Tensor(result.astype(x.dtype) if x.dtype == uint8 else result)
@@ -85,8 +86,11 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
         raise DtypeError(
             f"allclose: expected both of one dtype, got {x.dtype} and {y.dtype}; convert with .to()"
         )
+    flag("allclose", "equal_nan", equal_nan)
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
-        if not tolerance >= 0:
+        if not isinstance(tolerance, NUMBERS):
+            raise DtypeError(f"allclose: {name} must be a number, got {tolerance!r}")
+        if not float(tolerance) >= 0:
             raise ArgumentError(f"allclose: {name} must be at least 0, got {tolerance}")
     broadcastable("allclose", x.shape, y.shape)
-    return bool(np.allclose(x.array, y.array, rtol, atol, equal_nan))
+    return bool(np.allclose(x.array, y.array, float(rtol), float(atol), equal_nan))

@@ -24,6 +24,17 @@ def to(input, *args, dtype=None, device=None, non_blocking=False, copy=False):
     >>> mc.tensor([1, 2]).to(mc.float64).dtype
     dtype('float64')
     """
+    dtype, copy = target("to", args, dtype, device, non_blocking, copy)
+    if dtype is not None and dtype != input.dtype:
+        return apply(Cast(dtype), input)
+    return input.clone() if copy else input
+
+
+def target(operation, args, dtype, device, non_blocking, copy=None):
+    """(dtype or None, copy) that the arguments of `to` ask for, in one of its three orders.
+
+    With ``copy=None`` there is no such argument: a module is never copied.
+    """
     args = list(args)
     if args and isinstance(args[0], Tensor):
         other = args.pop(0)
@@ -36,17 +47,17 @@ def to(input, *args, dtype=None, device=None, non_blocking=False, copy=False):
         dtype = args.pop(0)
     if args:
         non_blocking, *args = args
-    if args:
+    if args and copy is not None:
         copy, *args = args
-    if args or not isinstance(non_blocking, bool) or not isinstance(copy, bool):
-        raise DtypeError("to: expected (device, dtype), (dtype) or (other), each once, then flags")
+    if args or not isinstance(non_blocking, bool) or not isinstance(copy, (bool, type(None))):
+        raise DtypeError(
+            f"{operation}: expected (device, dtype), (dtype) or (other), each once, then flags"
+        )
     if isinstance(dtype, (bool, int)):
-        raise DtypeError(f"to: expected a dtype, a device or a tensor, got {dtype!r}")
+        raise DtypeError(f"{operation}: expected a dtype, a device or a tensor, got {dtype!r}")
     if device is not None:
         as_device(device)
-    if dtype is not None and as_dtype(dtype, "to") != input.dtype:
-        return apply(Cast(as_dtype(dtype, "to")), input)
-    return input.clone() if copy else input
+    return (None if dtype is None else as_dtype(dtype, operation)), copy
 
 
 def _names_a_device(value):

@@ -35,6 +35,12 @@ def sub(input, other, *, alpha=1):
 def _scaled(name, input, other, alpha):
     if type(alpha) is int and alpha == 1:
         return other
+    if isinstance(alpha, Tensor) and not alpha.ndim:
+        alpha = alpha.item()
+    if not isinstance(alpha, NUMBERS):
+        raise DtypeError(f"{name}: alpha must be a number, got {type(alpha).__name__}")
+    if isinstance(alpha, int) and not -(2**63) <= alpha < 2**63:
+        raise ArgumentError(f"{name}: alpha does not fit into 64 bits, got {alpha}")
     dtype = common_dtype(input, other)
     if isinstance(alpha, bool) and dtype.kind != "b":
         raise DtypeError(f"{name}: alpha may be a bool only for bool tensors, not for {dtype}")
@@ -96,7 +102,7 @@ def remainder(input, other):
 
 def _divisible(name, x, y):
     not_bool(name, x)
-    if not is_floating(y.dtype) and not y.array.all():
+    if not is_floating(y.dtype) and x.array.size and not y.array.all():
         raise ArgumentError(f"{name}: integers cannot be divided by 0 (ZeroDivisionError)")
 
 

@@ -6,13 +6,14 @@ graph then holds the function on the old values; the tensor's place in it moves 
 
 import numpy as np
 
-from minicnn import graph
 from minicnn.checks import DtypeError, ShapeError, broadcastable
 from minicnn.dtypes import is_floating
 from minicnn.functions import elementwise, logic, reductions
 from minicnn.functions.operands import NUMBERS, fitting_number, operand, tensor_only
 from minicnn.functions.shaping import expand
+from minicnn.modes import mode
 from minicnn.ops.shape import SetItem
+from minicnn.rewriting import move, refuse_protected, write
 from minicnn.tensor import Tensor
 
 
@@ -24,13 +25,13 @@ def copy_(input, src, non_blocking=False):
             raise ShapeError(f"copy_: shape {source.shape} does not fit into {input.shape}")
         source = expand(source, *input.shape)
     input._writable("copy_")
-    if not (graph.mode().grad and (input.requires_grad or source.requires_grad)):
+    if not (mode().grad and (input.requires_grad or source.requires_grad)):
         with np.errstate(all="ignore"):
             input.array[...] = source.array
         input._version.changes += 1
         return input
     whole = SetItem((Ellipsis,))
-    return input._write("copy_", whole, operand("copy_", source, input.dtype))
+    return write("copy_", input, whole, operand("copy_", source, input.dtype))
 
 
 def fill_(input, value):
@@ -61,10 +62,10 @@ def _in_place(function):
     def change(input, *args, **options):
         tensor_only(name, input)._writable(name)
         others = [a for a in (*args, *options.values()) if isinstance(a, Tensor)]
-        tracked = graph.mode().grad and any(t.requires_grad for t in (input, *others))
+        tracked = mode().grad and any(t.requires_grad for t in (input, *others))
         before = input
         if tracked:
-            input._refuse_protected(name)
+            refuse_protected(name, input)
             # The function may save its argument for backward: it is given a copy, which stays.
             before = Tensor(input.array.copy())
             before._source = input._edge()
@@ -80,11 +81,16 @@ def _in_place(function):
             raise DtypeError(
                 f"{name}: the result is {result.dtype}, which does not fit into {input.dtype}"
             )
+        if options.get("dtype") is not None and result.dtype != input.dtype:
+            raise DtypeError(
+                f"{name}: dtype {result.dtype} is not the tensor's own, {input.dtype}, which it "
+                "keeps when it is changed in place"
+            )
         result = operand(name, result, input.dtype)
         input.array[...] = result.array
         input._version.changes += 1
         if tracked:
-            input._rewrite(result._edge())
+            move(input, result._edge())
         return input
 
     change.__name__ = change.__qualname__ = name

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from minicnn import graph
 from minicnn.checks import ArgumentError, IndexRangeError, ShapeError
 from minicnn.functions.operands import NUMBERS, fitting_number, operand
+from minicnn.modes import mode
 from minicnn.ops.shape import Gather, SetItem, Slice
+from minicnn.rewriting import write
 from minicnn.tensor import Tensor, apply
 
 
@@ -140,10 +141,9 @@ def setitem(x, index, value):
             f"x[index] = value: value of shape {value.shape} does not fit into the selected part "
             f"of shape {selected}"
         )
-    if graph.mode().grad and (target.requires_grad or value.requires_grad):
-        target._write(
-            "x[index] = value", SetItem(place), operand("x[index] = value", value, x.dtype)
-        )
+    if mode().grad and (target.requires_grad or value.requires_grad):
+        name = "x[index] = value"
+        write(name, target, SetItem(place), operand(name, value, x.dtype))
     else:
         target.array[place] = value.array
         target._version.changes += 1

@@ -19,7 +19,7 @@ def _bitwise(name, symbol, function):
         x, y = pair(name, input, other)
         return Tensor(np.asarray(function(_integers(name, x).array, y.array)))
 
-    combine.__name__ = name
+    combine.__name__ = combine.__qualname__ = name
     combine.__doc__ = f"``{symbol}``: of bools the logical, of integers the bitwise operation."
     return combine
 
@@ -40,7 +40,7 @@ def _logical(name, function):
         x, y = pair(name, tensor_only(name, input), tensor_only(name, other))
         return Tensor(np.asarray(function(x.array, y.array)))
 
-    combine.__name__ = name
+    combine.__name__ = combine.__qualname__ = name
     combine.__doc__ = f"``{name}`` of two tensors, in which everything but 0 counts as true."
     return combine
 

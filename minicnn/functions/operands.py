@@ -36,7 +36,7 @@ def _number(name, value, dtype):
     """A Python number as a 0-d array; an integer wraps around in a small dtype, as in PyTorch."""
     if dtype is None:
         dtype = result_type(value)
-    if isinstance(value, int) and not -(2**63) <= value < 2**63 and not is_floating(dtype):
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ArgumentError(f"{name}: {value} does not fit into 64 bits")
     with np.errstate(all="ignore"):
         return np.array(value).astype(dtype)
@@ -48,6 +48,8 @@ def fitting_number(name, value, dtype):
     Fractions are cut off, and an unsigned dtype takes negative integers modulo its size.
     """
     if dtype.kind == "f":
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ArgumentError(f"{name}: {value} does not fit into 64 bits; write it as a float")
         with np.errstate(all="ignore"):
             fits = not math.isfinite(value) or abs(value) <= float(np.finfo(dtype).max)
     elif dtype.kind == "b":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, dimension
+from minicnn.checks import ArgumentError, dimension, flag, integer
 from minicnn.dtypes import int64
 from minicnn.functions.operands import not_bool, tensor_only
 from minicnn.functions.reductions import ValuesAndIndices
@@ -20,11 +20,16 @@ def sort(input, dim=-1, descending=False, *, stable=False):
     >>> mc.sort(mc.tensor([3.0, 1.0, 2.0]), descending=True).indices
     tensor([0, 2, 1])
     """
+    flag("sort", "descending", descending)
+    if stable is not None:
+        flag("sort", "stable", stable)
     return _take("sort", input, dim, lambda array, axis: _order(array, axis, descending))
 
 
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """The indices of `sort`."""
+    dimension("argsort", dim, tensor_only("argsort", input).ndim)
+    flag("argsort", "descending", descending), flag("argsort", "stable", stable)
     return sort(input, dim, descending, stable=stable).indices
 
 
@@ -40,9 +45,8 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     tensor_only("topk", input)
     not_bool("topk", input)
     axis = dimension("topk", dim, input.ndim)
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise DtypeError(f"topk: k must be an integer, got {k!r}")
-    k, size = k.__index__(), input.shape[axis] if input.ndim else 1
+    flag("topk", "largest", largest), flag("topk", "sorted", sorted)
+    k, size = integer("topk", "k", k), input.shape[axis] if input.ndim else 1
     if not 0 <= k <= size:
         raise ArgumentError(f"topk: k must lie between 0 and the size {size} of dim, got {k}")
 

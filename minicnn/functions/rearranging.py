@@ -1,6 +1,13 @@
 """Tensors cut into parts, repeated, shifted, and with one dimension made into several."""
 
-from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError, dimension
+from minicnn.checks import (
+    ArgumentError,
+    DtypeError,
+    IndexRangeError,
+    ShapeError,
+    dimension,
+    integer,
+)
 from minicnn.functions.indexing import getitem
 from minicnn.functions.operands import tensor_only
 from minicnn.functions.shaping import _sizes, expand, reshape, view
@@ -10,16 +17,8 @@ from minicnn.tensor import apply
 
 def _integers(name, argument, value):
     """An integer or a sequence of them, as a tuple."""
-    values = (value,) if hasattr(value, "__index__") else value
-    try:
-        found = tuple(v.__index__() for v in values)
-        if any(isinstance(v, bool) for v in values):
-            raise TypeError
-    except (TypeError, AttributeError):
-        raise DtypeError(
-            f"{name}: {argument} must be an integer or several, got {value!r}"
-        ) from None
-    return found
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    return tuple(integer(name, argument, v) for v in values)
 
 
 def unflatten(input, dim, sizes):
@@ -30,7 +29,7 @@ def unflatten(input, dim, sizes):
     (2, 3, 4)
     """
     tensor_only("unflatten", input)
-    if hasattr(sizes, "__index__"):
+    if not isinstance(sizes, (tuple, list)):
         raise DtypeError(f"unflatten: sizes must be a tuple of integers, got {sizes!r}")
     sizes = _integers("unflatten", "sizes", sizes)
     if not input.ndim:
@@ -88,7 +87,7 @@ def split(tensor, split_size_or_sections, dim=0):
     dim = dimension("split", dim, tensor.ndim)
     size = tensor.shape[dim]
     parts = _integers("split", "split_size_or_sections", split_size_or_sections)
-    if hasattr(split_size_or_sections, "__index__"):
+    if not isinstance(split_size_or_sections, (tuple, list)):
         each = parts[0]
         if each < 0 or (not each and size):
             raise ArgumentError(f"split: split_size must be at least 1, got {each}")
@@ -121,11 +120,10 @@ def chunk(input, chunks, dim=0):
     tensor_only("chunk", input)
     if not input.ndim:
         raise ShapeError("chunk: a 0-d tensor cannot be cut")
-    if isinstance(chunks, bool) or not hasattr(chunks, "__index__"):
-        raise DtypeError(f"chunk: chunks must be an integer, got {chunks!r}")
-    if chunks.__index__() < 1:
+    chunks = integer("chunk", "chunks", chunks)
+    if chunks < 1:
         raise ArgumentError(f"chunk: chunks must be at least 1, got {chunks}")
-    dim, chunks = dimension("chunk", dim, input.ndim), chunks.__index__()
+    dim = dimension("chunk", dim, input.ndim)
     size = input.shape[dim]
     if not size:
         return _cut(input, (0,) * chunks, dim)

@@ -4,12 +4,20 @@ from collections import namedtuple
 
 import numpy as np
 
-from minicnn.checks import DtypeError, IndexRangeError, ShapeError, dimension, dimensions
+from minicnn.checks import (
+    DtypeError,
+    IndexRangeError,
+    ShapeError,
+    broadcastable,
+    dimension,
+    dimensions,
+    flag,
+)
 from minicnn.dtypes import as_dtype, int64, is_floating
 from minicnn.functions.elementwise import div, maximum, minimum
 from minicnn.functions.operands import not_bool, operand, tensor_only
 from minicnn.functions.shaping import squeeze
-from minicnn.graph import is_grad_enabled
+from minicnn.modes import is_grad_enabled
 from minicnn.ops import reduction
 from minicnn.tensor import Tensor, apply
 
@@ -20,6 +28,7 @@ ValuesAndIndices.__doc__ = "A pair of tensors: the values found, and where they 
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim` (an int, several, or all); integers are summed as int64."""
     dims = _reduced("sum", dim, tensor_only("sum", input))
+    flag("sum", "keepdim", keepdim)
     return apply(reduction.Sum(dims, keepdim), _counted("sum", input, dtype))
 
 
@@ -29,6 +38,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
     if not is_floating(x.dtype):
         raise DtypeError(f"mean: expected a floating-point tensor, got {x.dtype}; use .float()")
     dims = _reduced("mean", dim, x)
+    flag("mean", "keepdim", keepdim)
     if not x.numel():
         # 0/0: NaN, as in PyTorch, without NumPy's warning.
         return div(sum(x, dims or None, keepdim), 0.0)
@@ -43,6 +53,7 @@ def prod(input, dim=None, keepdim=False, *, dtype=None):
     tensor([3., 8.])
     """
     ndim = tensor_only("prod", input).ndim
+    flag("prod", "keepdim", keepdim)
     dims = tuple(range(ndim)) if dim is None else (dimension("prod", dim, ndim),)
     return apply(reduction.Prod(dims if ndim else (), keepdim), _counted("prod", input, dtype))
 
@@ -86,6 +97,7 @@ def amin(input, dim=(), keepdim=False):
 def _extremum(name, operation, input, dim, keepdim):
     x = tensor_only(name, input)
     dims = _reduced(name, dim, x)
+    flag(name, "keepdim", keepdim)
     _not_empty(name, x, dims)
     return apply(operation(dims, keepdim), x)
 
@@ -111,6 +123,7 @@ def argmin(input, dim=None, keepdim=False):
 def _arg(name, function, input, dim, keepdim):
     x = tensor_only(name, input)
     not_bool(name, x)
+    flag(name, "keepdim", keepdim)
     return _places(name, function, x, dim, keepdim)
 
 
@@ -138,8 +151,11 @@ def min(input, dim=None, keepdim=False, *, other=None):
 
 def _max_or_min(name, functions, input, dim, keepdim, other):
     place, overall, of_two = functions
+    flag(name, "keepdim", keepdim)
     if other is not None or isinstance(dim, Tensor):
-        return of_two(input, dim if other is None else other)
+        other = dim if other is None else other
+        broadcastable(name, tensor_only(name, input).shape, tensor_only(name, other).shape)
+        return of_two(input, other)
     x = tensor_only(name, input)
     if dim is None:
         if not x.numel():

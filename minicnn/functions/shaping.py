@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, dimension, dimensions
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, dimension, dimensions, integer
 from minicnn.dtypes import int64, result_type
 from minicnn.functions.operands import operand, tensor_only
 from minicnn.ops import shape as shape_ops
@@ -15,15 +15,9 @@ def _sizes(name, sizes, keyword=None):
         sizes = (*sizes, keyword)
     if not sizes:
         raise DtypeError(f"{name}: the sizes are missing; for a 0-d result pass ()")
-    if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    try:
-        found = tuple(s.__index__() for s in sizes)
-        if any(isinstance(s, bool) for s in sizes):
-            raise TypeError
-    except (TypeError, AttributeError):
-        raise DtypeError(f"{name}: sizes must be integers, got {sizes!r}") from None
-    return found
+    return tuple(integer(name, "each size", s) for s in sizes)
 
 
 def _filled_in(name, x, shape):

@@ -1,6 +1,6 @@
 """Variance, standard deviation, and the logarithm of a sum of exponentials."""
 
-from minicnn.checks import ArgumentError, DtypeError, dimensions
+from minicnn.checks import ArgumentError, DtypeError, dimensions, flag
 from minicnn.dtypes import is_floating
 from minicnn.functions.operands import floating, tensor_only
 from minicnn.ops import statistics
@@ -53,9 +53,14 @@ def _spread(name, operation, input, dim, unbiased, keepdim, correction):
         correction = 1 if unbiased is None or unbiased else 0
     elif isinstance(correction, bool) or not isinstance(correction, (int, float)):
         raise DtypeError(f"{name}: correction must be a number, got {correction!r}")
+    elif not -(2**63) <= correction < 2**63:
+        raise ArgumentError(f"{name}: correction does not fit into 64 bits, got {correction}")
     whole = dim is None or not x.ndim
     empty = isinstance(dim, (tuple, list)) and not dim
     dims = dimensions(name, None if empty else dim, x.ndim)
+    flag(name, "keepdim", keepdim)
+    if unbiased is not None:
+        flag(name, "unbiased", unbiased)
     return apply(operation(dims, keepdim, correction, whole), x)
 
 
@@ -72,6 +77,7 @@ def logsumexp(input, dim, keepdim=False):
     if dim is None:
         raise DtypeError("logsumexp: dim must be an integer or several, got None")
     dims = dimensions("logsumexp", dim, x.ndim)
+    flag("logsumexp", "keepdim", keepdim)
     if not dims and x.ndim:
         raise ArgumentError("logsumexp: dim must name at least one dimension")
     return apply(statistics.LogSumExp(dims, keepdim), x)

@@ -18,6 +18,7 @@ class ModuleBoundary(Function):
     @staticmethod
     def forward(ctx, watch, *tensors):
         ctx.watch = watch
+        ctx.set_materialize_grads(False)
         return tensors
 
     @staticmethod
@@ -25,36 +26,40 @@ class ModuleBoundary(Function):
         return (None, *ctx.watch(deltas))
 
 
-def call_with_backward_hooks(module, inputs, options):
-    """``module.forward(*inputs, **options)`` between two boundaries that run its backward hooks."""
+def between_boundaries(module, inputs, forward):
+    """``forward(inputs)`` between two boundaries that run the backward hooks of `module`."""
     places = _wanting(inputs)
     # The number, not the list: the graph must not hold the tensors that it is made for.
     count, at_output = len(inputs), []
 
     def inputs_known(deltas):
-        gradients = [None] * count
-        for place, delta in zip(places, deltas, strict=True):
-            gradients[place] = delta
+        gradients = _spread(count, places, deltas)
         for hook in list(module._backward_hooks.values()):
-            changed = hook(module, tuple(gradients), at_output[0])
+            changed = hook.function(module, gradients, at_output[0])
             if changed is not None:
-                gradients = _checked(module, changed, gradients)
+                gradients = _checked(module, "inputs", changed, gradients)
         return [gradients[place] for place in places]
-
-    def outputs_known(deltas):
-        at_output[:] = [deltas]
-        if not places:  # no gradient goes on to the inputs, which are known to have none
-            inputs_known(())
-        return deltas
 
     inputs = list(inputs)
     if places:
         passed = ModuleBoundary.apply(inputs_known, *[inputs[i] for i in places])
         for place, tensor in zip(places, passed, strict=True):
             inputs[place] = tensor
-    output = module.forward(*inputs, **options)
+    output = forward(tuple(inputs))
     outputs = list(output) if isinstance(output, tuple) else [output]
-    leaving = _wanting(outputs)
+    leaving, width = _wanting(outputs), len(outputs)
+
+    def outputs_known(deltas):
+        gradients = _spread(width, leaving, deltas)
+        for hook in list(module._backward_pre_hooks.values()):
+            changed = hook.function(module, gradients)
+            if changed is not None:
+                gradients = _checked(module, "outputs", changed, gradients)
+        at_output[:] = [gradients]
+        if not places:  # no gradient goes on to the inputs, which are known to have none
+            inputs_known(())
+        return [gradients[place] for place in leaving]
+
     if leaving:
         passed = ModuleBoundary.apply(outputs_known, *[outputs[i] for i in leaving])
         for place, tensor in zip(leaving, passed, strict=True):
@@ -62,20 +67,29 @@ def call_with_backward_hooks(module, inputs, options):
     return tuple(outputs) if isinstance(output, tuple) else outputs[0]
 
 
+def _spread(count, places, deltas):
+    """A tuple of `count` entries: the deltas at their places, None elsewhere."""
+    gradients = [None] * count
+    for place, delta in zip(places, deltas, strict=True):
+        gradients[place] = delta
+    return tuple(gradients)
+
+
 def _wanting(values):
     return [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
 
 
-def _checked(module, changed, gradients):
-    """What a hook returned in place of the gradients of the inputs."""
-    name = f"register_full_backward_hook: a hook on {type(module).__name__}"
+def _checked(module, which, changed, gradients):
+    """What a hook returned in place of the gradients of the inputs, or of the outputs."""
+    registered = "hook" if which == "inputs" else "pre_hook"
+    name = f"register_full_backward_{registered}: a hook on {type(module).__name__}"
     changed = changed if isinstance(changed, tuple) else (changed,)
     if len(changed) != len(gradients):
         raise ShapeError(
-            f"{name} returned {len(changed)} gradients for {len(gradients)} inputs; return a tuple "
-            "with one for each, or None"
+            f"{name} returned {len(changed)} gradients for {len(gradients)} {which}; return a "
+            "tuple with one for each, or None"
         )
     for new, old in zip(changed, gradients, strict=True):
         if old is not None and not isinstance(new, Tensor):
             raise DtypeError(f"{name} returned a {type(new).__name__} where a tensor belongs")
-    return list(changed)
+    return changed

@@ -67,10 +67,10 @@ class Sequential(_Numbered):
     def __setitem__(self, i, module):
         self.add_module(list(self._modules)[int(_index("Sequential", i, len(self)))], module)
 
-    def forward(self, x):
+    def forward(self, input):
         for module in self:
-            x = module(x)
-        return x
+            input = module(input)
+        return input
 
 
 class ModuleList(_Numbered):
@@ -81,9 +81,9 @@ class ModuleList(_Numbered):
     4
     """
 
-    def __init__(self, modules=()):
+    def __init__(self, modules=None):
         super().__init__()
-        self.extend(modules)
+        self.extend(() if modules is None else modules)
 
     @classmethod
     def _of(cls, modules):

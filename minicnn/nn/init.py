@@ -55,11 +55,13 @@ def calculate_gain(nonlinearity, param=None):
     return _GAINS[nonlinearity]
 
 
-def fans(tensor):
+def fans(tensor, name="init"):
     """(fan_in, fan_out): how many inputs a unit sums, and how many units an input feeds."""
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
     if tensor.ndim < 2:
         raise ShapeError(
-            f"init: fan in and fan out need at least 2 dimensions (out, in, …), got {tensor.shape}"
+            f"{name}: fan in and fan out need at least 2 dimensions (out, in, …), got {tensor.shape}"
         )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
@@ -85,9 +87,16 @@ def _floating(name, tensor):
         raise DtypeError(f"{name}: expected a floating-point tensor, got {kind}")
 
 
+def _numbers(name, **arguments):
+    for argument, value in arguments.items():
+        if not isinstance(value, numbers.Real):
+            raise DtypeError(f"{name}: {argument} must be a number, got {value!r}")
+
+
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Uniform in [a, b)."""
     _floating("uniform_", tensor)
+    _numbers("uniform_", a=a, b=b)
     if not a <= b:
         raise ArgumentError(f"uniform_: expected a ≤ b, got a={a} and b={b}")
     return _overwrite("uniform_", tensor, numpy_generator(generator).uniform(a, b, tensor.shape))
@@ -96,6 +105,7 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Normal with that mean and standard deviation."""
     _floating("normal_", tensor)
+    _numbers("normal_", mean=mean, std=std)
     if not std >= 0:
         raise ArgumentError(f"normal_: std must be at least 0, got {std}")
     values = numpy_generator(generator).normal(mean, std, tensor.shape)
@@ -170,6 +180,9 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """
     name = "trunc_normal_"
     _floating(name, tensor)
+    _numbers(name, mean=mean, std=std, a=a, b=b)
+    if not math.isfinite(mean) or std == math.inf:
+        raise ArgumentError(f"{name}: mean and std must be finite, got {mean} and {std}")
     if not a <= b:
         raise ArgumentError(f"{name}: expected a ≤ b, got a={a} and b={b}")
     if not std > 0:
@@ -185,13 +198,16 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     open_ = np.ones(tensor.shape, bool)
     inside = (math.erf((b - mean) / std / 2**0.5) - math.erf((a - mean) / std / 2**0.5)) / 2
     peak = min(max(mean, a), b)  # where in [a, b] the density is highest
+    # Ten standard deviations beyond it the density is e⁻⁵⁰ of that: nothing is drawn there.
+    reach = math.hypot(peak - mean, 10 * std)
+    low, high = max(a, mean - reach), min(b, mean + reach)
     while open_.any():
         if inside > 0.3:
             drawn = rng.normal(mean, std, int(open_.sum()))
             good = (a <= drawn) & (drawn <= b)
         else:
             # Few would fall inside: draw inside, and keep each with its density over the highest.
-            drawn = rng.uniform(a, b, int(open_.sum()))
+            drawn = rng.uniform(low, high, int(open_.sum()))
             exponent = (((peak - mean) / std) ** 2 - ((drawn - mean) / std) ** 2) / 2
             good = rng.random(drawn.shape) <= np.exp(exponent)
         values[open_] = drawn
@@ -209,19 +225,23 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
     >>> bool(w.abs().max() <= (6 / 520) ** 0.5)
     True
     """
-    bound = math.sqrt(3) * _xavier_std(tensor, gain)
+    bound = math.sqrt(3) * _xavier_std("xavier_uniform_", tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
     """Normal with variance gain² · 2/(fan_in + fan_out) (equation ``xavier-init``)."""
-    return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
+    return normal_(tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
 
 
-def _xavier_std(tensor, gain):
-    total = sum(fans(tensor))
+def _xavier_std(name, tensor, gain):
+    _floating(name, tensor)
+    _numbers(name, gain=gain)
+    total = sum(fans(tensor, name))
+    if not 0 <= gain < math.inf:
+        raise ArgumentError(f"{name}: gain must be at least 0 and finite, got {gain}")
     if not total:
-        raise ShapeError(f"xavier: fan in and fan out of shape {tensor.shape} are both 0")
+        raise ShapeError(f"{name}: fan in and fan out of shape {tensor.shape} are both 0")
     return gain * math.sqrt(2 / total)
 
 

@@ -1,14 +1,12 @@
 """`Module`: a layer or a network, with the parameters and modules it is made of."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import warnings
 
-import numpy as np
-
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, closest
-from minicnn.dtypes import as_dtype, is_floating
-from minicnn.graph import is_grad_enabled, no_grad
-from minicnn.nn.backward_hooks import call_with_backward_hooks
+from minicnn.checks import ArgumentError, DtypeError, closest
+from minicnn.dtypes import is_floating
+from minicnn.functions.conversions import target
+from minicnn.nn import state
+from minicnn.nn.hooks import Hook, call_with_hooks, register
 from minicnn.nn.parameter import Parameter
 from minicnn.tensor import Tensor
 
@@ -20,11 +18,7 @@ class NameTakenError(KeyError, ArgumentError):
         return str(self.args[0])
 
 
-class IncompatibleKeys(NamedTuple):
-    """What `Module.load_state_dict` did not find, and what it did not need."""
-
-    missing_keys: list
-    unexpected_keys: list
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
 class Module:
@@ -55,7 +49,7 @@ class Module:
 
     def __init__(self):
         # Past __setattr__, which needs these.
-        for kind in ("_parameters", "_buffers", "_modules", "_forward_hooks", "_backward_hooks"):
+        for kind in ("_parameters", "_buffers", "_modules", *HOOKS):
             object.__setattr__(self, kind, {})
         object.__setattr__(self, "_unsaved_buffers", set())
         self.training = True
@@ -64,15 +58,10 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def __call__(self, *inputs, **options):
-        if self._backward_hooks and is_grad_enabled():
-            output = call_with_backward_hooks(self, inputs, options)
-        else:
-            output = self.forward(*inputs, **options)
-        for hook in list(self._forward_hooks.values()):
-            changed = hook(self, inputs, output)
-            if changed is not None:
-                output = changed
-        return output
+        own = self.__dict__
+        if any([own[kind] for kind in HOOKS]):
+            return call_with_hooks(self, inputs, options)
+        return self.forward(*inputs, **options)
 
     # ------------------------------------------------------------------ attributes
 
@@ -169,14 +158,33 @@ class Module:
         if name not in home and name in dir(self):
             raise NameTakenError(f"{operation}: {type(self).__name__} has a {name!r} already")
 
-    def register_forward_hook(self, hook):
-        """Call ``hook(module, inputs, output)`` after each forward; a result replaces the output.
+    # ------------------------------------------------------------------ hooks
 
-        Returns a handle; its ``remove()`` takes the hook away.
+    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+        """Call ``hook(module, args)`` before each forward; a result replaces the inputs.
+
+        With `prepend` the hook runs before those that are there. `with_kwargs` makes it
+        ``hook(module, args, kwargs)``, which returns None or a pair of both. Returns a handle; its
+        ``remove()`` takes the hook away.
         """
-        handle = _HookHandle(self._forward_hooks)
-        self._forward_hooks[handle] = hook
-        return handle
+        return register(self._forward_pre_hooks, Hook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
+        """Call ``hook(module, args, output)`` after each forward; a result replaces the output.
+
+        With `prepend` the hook runs before those that are there. `with_kwargs` makes it
+        ``hook(module, args, kwargs, output)``. With `always_call` it runs after an error too, with
+        the output so far or None. Returns a handle; its ``remove()`` takes the hook away.
+        """
+        return register(self._forward_hooks, Hook(hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(self, hook, prepend=False):
+        """Call ``hook(module, grad_output)`` before the gradients pass through the module.
+
+        ``grad_output`` is a tuple, one entry for each output. A tuple that the hook returns takes
+        its place. Returns a handle; its ``remove()`` takes the hook away.
+        """
+        return register(self._backward_pre_hooks, Hook(hook), prepend)
 
     def register_full_backward_hook(self, hook, prepend=False):
         """Call ``hook(module, grad_input, grad_output)`` when both gradients are known.
@@ -186,13 +194,7 @@ class Module:
         With `prepend` the hook runs before those that are there. Returns a handle; its ``remove()``
         takes the hook away.
         """
-        handle = _HookHandle(self._backward_hooks)
-        before = list(self._backward_hooks.items()) if prepend else []
-        self._backward_hooks[handle] = hook
-        for earlier, other in before:  # to the end again, behind the new one
-            del self._backward_hooks[earlier]
-            self._backward_hooks[earlier] = other
-        return handle
+        return register(self._backward_hooks, Hook(hook), prepend)
 
     # ------------------------------------------------------------------ what it is made of
 
@@ -208,40 +210,51 @@ class Module:
         """The modules directly inside."""
         return (m for _, m in self.named_children())
 
-    def named_modules(self, memo=None, prefix=""):
-        """(dotted name, module) of this module and all inside, each once."""
+    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+        """(dotted name, module) of this module and all inside, each once.
+
+        Modules in the set `memo` are left out. Without `remove_duplicate` a shared module comes
+        under each of its names.
+        """
         memo = set() if memo is None else memo
         if self in memo:
             return
-        memo.add(self)
+        if remove_duplicate:
+            memo.add(self)
         yield prefix, self
-        for name, module in self.named_children():
-            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name)
+        for name, module in self._modules.items():
+            if module is not None:
+                inner = f"{prefix}.{name}" if prefix else name
+                yield from module.named_modules(memo, inner, remove_duplicate)
 
-    def modules(self):
-        """This module and all inside, each once."""
-        return (m for _, m in self.named_modules())
+    def modules(self, remove_duplicate=True):
+        """This module and all inside, each once; or a shared one as often as it is named."""
+        return (m for _, m in self.named_modules(remove_duplicate=remove_duplicate))
 
-    def _named_tensors(self, kind, prefix, recurse):
+    def _named_tensors(self, kind, prefix, recurse, remove_duplicate):
         seen = set()
-        modules = self.named_modules(prefix=prefix) if recurse else [(prefix, self)]
+        modules = [(prefix, self)]
+        if recurse:
+            modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
         for path, module in modules:
             for name, t in getattr(module, kind).items():
-                if t is not None and t not in seen:
+                if t is None or t in seen:
+                    continue
+                if remove_duplicate:
                     seen.add(t)
-                    yield (f"{path}.{name}" if path else name), t
+                yield (f"{path}.{name}" if path else name), t
 
-    def named_parameters(self, prefix="", recurse=True):
-        """(dotted name, parameter) of all parameters, each once."""
-        return self._named_tensors("_parameters", prefix, recurse)
+    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+        """(dotted name, parameter) of all parameters, each once, or under each of its names."""
+        return self._named_tensors("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse=True):
         """All parameters, each once: what an optimiser is given."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix="", recurse=True):
-        """(dotted name, tensor) of all buffers."""
-        return self._named_tensors("_buffers", prefix, recurse)
+    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+        """(dotted name, tensor) of all buffers, each once, or under each of its names."""
+        return self._named_tensors("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse=True):
         """All buffers."""
@@ -282,21 +295,23 @@ class Module:
             else:
                 p.grad.zero_()
 
-    def to(self, *args, dtype=None, device=None):
-        """Move all parameters and buffers to a dtype (floating-point ones) or device."""
-        for given in (*args, dtype):
-            if isinstance(given, (np.dtype, type)) and not is_floating(as_dtype(given, "to")):
-                raise DtypeError(
-                    f"to: the parameters of a module are floating-point numbers; {given} is not"
-                )
+    def to(self, *args, dtype=None, device=None, non_blocking=False):
+        """Move all parameters and buffers to a dtype (floating-point ones) or device.
+
+        As in PyTorch: ``to(device, dtype, non_blocking)``, ``to(dtype, non_blocking)`` or
+        ``to(other, non_blocking)``, where `other` is a tensor whose dtype and device are taken.
+        Integer buffers keep their dtype. The parameters stay the same objects; returns the module.
+        """
+        dtype, _ = target("to", args, dtype, device, non_blocking)
+        if dtype is not None and not is_floating(dtype):
+            raise DtypeError(
+                f"to: the parameters of a module are floating-point numbers; {dtype} is not"
+            )
         for module in self.modules():
             for home in (module._parameters, module._buffers):
                 for t in home.values():
-                    if t is None:
-                        continue
-                    t.array = _moved(t, args, dtype, device)
-                    if t.grad is not None:
-                        t.grad.array = _moved(t.grad, args, dtype, device)
+                    if t is not None and dtype is not None and t.is_floating_point():
+                        _convert(t, dtype)
         return self
 
     def float(self):
@@ -307,31 +322,54 @@ class Module:
         """All floating-point parameters and buffers as float64."""
         return self.to("float64")
 
+    def half(self):
+        """All floating-point parameters and buffers as float16."""
+        return self.to("float16")
+
+    def cpu(self):
+        """All parameters and buffers in the computer's main memory."""
+        return self.to("cpu")
+
+    def cuda(self, device=None):
+        """All parameters and buffers on the GPU."""
+        return self.to("cuda" if device is None else device)
+
     # ------------------------------------------------------------------ saving and loading
 
-    def state_dict(self, prefix=""):
-        """All parameters and persistent buffers by dotted name; the tensors share memory."""
-        state = {}
-        for path, module in self._every_path(prefix.rstrip(".")):
-            for home in (module._parameters, module._buffers):
-                for name, t in home.items():
-                    if t is not None and name not in module._unsaved_buffers:
-                        state[f"{path}.{name}" if path else name] = t.detach()
-        return state
+    def state_dict(self, *args, destination=None, prefix="", keep_vars=False):
+        """All parameters and persistent buffers by dotted name; the tensors share memory.
 
-    def _every_path(self, path):
-        """(dotted name, module), shared modules under each of their names."""
-        yield path, self
-        for name, module in self._modules.items():
-            if module is not None:
-                yield from module._every_path(f"{path}.{name}" if path else name)
+        Args:
+            destination: a dictionary to add them to, which is returned; default: a new one.
+            prefix: what the names begin with, as in ``prefix="encoder."``.
+            keep_vars: give the parameters themselves, not tensors without their history.
 
-    def load_state_dict(self, state_dict, strict=True):
+        >>> import minicnn as mc
+        >>> list(mc.nn.Linear(2, 1).state_dict(prefix="fc."))
+        ['fc.weight', 'fc.bias']
+        """
+        if args:
+            warnings.warn(
+                "state_dict: give destination, prefix and keep_vars by keyword; by position they "
+                "are deprecated, as in PyTorch",
+                FutureWarning,
+                stacklevel=2,
+            )
+            given = (destination, prefix, keep_vars)
+            destination, prefix, keep_vars = (*args[:3], *given[len(args) :])
+        found = {} if destination is None else destination
+        for name, entry in state.entries(self, prefix):
+            found[name] = entry.tensor if keep_vars else entry.tensor.detach()
+        return found
+
+    def load_state_dict(self, state_dict, strict=True, assign=False):
         """Overwrite parameters and buffers with those of `state_dict`; all of them or none.
 
         Args:
             state_dict: dotted names and tensors, as `state_dict` gives.
             strict: refuse names that are missing or unexpected; wrong shapes always are.
+            assign: make the tensors of `state_dict` the module's own, with their dtypes, in place
+                of copying their values; an optimiser made before does not know them.
 
         Returns:
             A pair (missing_keys, unexpected_keys).
@@ -339,40 +377,7 @@ class Module:
         Raises:
             ShapeError: names or shapes do not fit; every one is listed, nothing was changed.
         """
-        if not isinstance(state_dict, Mapping):
-            raise DtypeError(
-                f"load_state_dict: expected a dictionary, got {type(state_dict).__name__}"
-            )
-        for name, value in state_dict.items():
-            if not isinstance(value, Tensor):
-                raise DtypeError(
-                    f"load_state_dict: {name!r} must be a tensor, got {type(value).__name__}"
-                )
-        own = self.state_dict()
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        problems = []
-        if strict and missing:
-            problems.append(f"missing: {', '.join(missing)}")
-        if strict and unexpected:
-            problems.append(f"unexpected: {', '.join(unexpected)}")
-        for name, t in own.items():
-            if name in state_dict and tuple(state_dict[name].shape) != t.shape:
-                problems.append(
-                    f"wrong shape: {name} is {tuple(state_dict[name].shape)} in the state dict, "
-                    f"{t.shape} in the model"
-                )
-        if problems:
-            listed = "\n  ".join(problems)
-            raise ShapeError(
-                f"load_state_dict: the state dict is not one of {type(self).__name__}; nothing "
-                f"was loaded\n  {listed}"
-            )
-        with no_grad():
-            for name, t in own.items():
-                if name in state_dict:
-                    t.copy_(state_dict[name])
-        return IncompatibleKeys(missing, unexpected)
+        return state.load(self, state_dict, strict, assign)
 
     # ------------------------------------------------------------------ text
 
@@ -392,18 +397,8 @@ class Module:
         return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-class _HookHandle:
-    def __init__(self, hooks):
-        self._hooks = hooks
-
-    def remove(self):
-        self._hooks.pop(self, None)
-
-
-def _moved(t, args, dtype, device):
-    """The array of `t` after ``to``; integers change their device but not their dtype."""
-    if not t.is_floating_point():
-        args = [a for a in args if isinstance(a, str) and a.split(":")[0] in ("cpu", "cuda")]
-        dtype = None
-    with no_grad():
-        return t.to(*args, dtype=dtype, device=device).array
+def _convert(t, dtype):
+    """Another dtype for a tensor and its gradient, which stay the objects that others know."""
+    t.array = t.array.astype(dtype, copy=False)
+    if t.grad is not None:
+        t.grad.array = t.grad.array.astype(dtype, copy=False)

@@ -1,5 +1,7 @@
 """`Parameter`: a tensor that a module learns."""
 
+import numpy as np
+
 from minicnn.checks import DtypeError
 from minicnn.tensor import Tensor
 
@@ -8,7 +10,7 @@ class Parameter(Tensor):
     """A leaf tensor that wants gradients and, set as an attribute of a `Module`, belongs to it.
 
     Args:
-        data: a tensor; its memory is shared.
+        data: a tensor; its memory is shared. None: a tensor of no elements, to be replaced.
         requires_grad: False freezes the parameter.
 
     >>> import minicnn as mc
@@ -19,7 +21,9 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data, requires_grad=True):
+    def __init__(self, data=None, requires_grad=True):
+        if data is None:
+            data = np.empty(0, "float32")
         if isinstance(data, Tensor):
             data = data.detach().array
         try:

@@ -40,6 +40,9 @@ class Operation:
     fresh = False
     views = False
 
+    # An output that nobody used has a gradient of zeros; False: `backward` receives None for it.
+    materializes = True
+
     # Which inputs want a gradient; the engine sets it before `forward`, so that an operation can
     # skip what nobody asked for (the first layer of a network needs no ∂L/∂x).
     needs = (True, True, True, True, True, True, True, True)

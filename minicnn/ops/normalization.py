@@ -201,7 +201,8 @@ class LpNorm(Operation):
         sign = xp.sign(self.x)
         if math.isinf(self.p):
             reached = abs(self.x) == self.r
-            return sign * reached * (delta / reached.sum(axis=self.dims, keepdims=True))
+            shares = delta / reached.sum(axis=self.dims, keepdims=True)
+            return (sign * reached * shares).astype(delta.dtype)
         slope = (abs(self.x) / self.r) ** (self.p - 1)
         flat = (self.r == 0) | ((self.x == 0) if self.p < 2 else False)
         return xp.where(flat, 0, delta * sign * slope).astype(delta.dtype)

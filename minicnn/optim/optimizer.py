@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError
-from minicnn.graph import enable_grad, no_grad
+from minicnn.modes import enable_grad, no_grad
 from minicnn.tensor import Tensor
 
 

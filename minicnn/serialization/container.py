@@ -5,13 +5,20 @@ then the bytes. It holds data and nothing else, so reading one runs no code. Wha
 and how all of it is nested, stands as JSON in the header's metadata (see ``tree.py``).
 """
 
+import contextlib
+import io
 import json
+import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from minicnn.checks import ArgumentError, DtypeError, closest
+from minicnn.device import as_device
+from minicnn.serialization import pytorch
 from minicnn.serialization.atomic import as_path, atomic_write
 from minicnn.serialization.tree import RESERVED_NAME, DamagedTree, decode, encode, parse
 from minicnn.tensor import Tensor
@@ -27,8 +34,8 @@ ORDER_KEY = "minicnn_order"
 LARGEST_HEADER = 100_000_000  # bytes; no reader of safetensors takes more
 
 
-def save(obj, path):
-    """Write `obj` to the file `path`, which `load` reads back.
+def save(obj, f):
+    """Write `obj` to the file `f`, which `load` reads back.
 
     The file is a safetensors file. If `obj` is a flat dictionary of names and tensors, as
     ``model.state_dict()`` is, every reader of safetensors gets the same names and tensors from it.
@@ -41,7 +48,8 @@ def save(obj, path):
             and integers of any length included. Kinds of dictionary (OrderedDict) come back as
             plain ones. `requires_grad` is not kept, and tensors that share memory come back as
             separate copies.
-        path: the file's name; an existing file is replaced.
+        f: the file's name, a string or a path (an existing file is replaced), or a file open for
+            writing bytes.
 
     Raises:
         DtypeError: something in `obj` cannot be stored; the message says where it is.
@@ -55,7 +63,8 @@ def save(obj, path):
     >>> load(path)
     {'epoch': 3, 'weights': [tensor([1., 1.]), tensor([0.])]}
     """
-    path = as_path("save", path)
+    if not _is_open_file(f, "write"):
+        f = as_path("save", f)
     tree, arrays = encode(obj)
     if _is_plain(obj):
         metadata = {ORDER_KEY: json.dumps(list(obj))}
@@ -70,8 +79,29 @@ def save(obj, path):
             "tensors"
         )
     content = safetensors_bytes({n: _row_major(a) for n, a in arrays.items()}, metadata)
-    with atomic_write(path, "save") as file:
-        file.write(content)
+    if isinstance(f, Path):
+        with atomic_write(f, "save") as file:
+            file.write(content)
+    else:
+        _check_is_binary("save", f)
+        f.write(content)
+
+
+def _is_open_file(f, method):
+    return callable(getattr(f, method, None)) and not isinstance(f, (str, os.PathLike))
+
+
+def _check_is_binary(operation, f):
+    if isinstance(f, io.TextIOBase):
+        raise DtypeError(
+            f"{operation}: the file {_name_of(f)} is open for text; open it for bytes, with mode "
+            f"{'wb' if operation == 'save' else 'rb'!r}"
+        )
+
+
+def _name_of(f):
+    """What messages call a file object."""
+    return repr(f.name) if hasattr(f, "name") else f"the content of the {type(f).__name__}"
 
 
 def _is_plain(obj):
@@ -95,23 +125,38 @@ def _row_major(array):
     return np.asarray(array, order="C")
 
 
-def load(path):
-    """Read what `save` wrote to `path`, or any safetensors file as a dictionary of tensors.
+def load(f, map_location=None, *, weights_only=None, mmap=None):
+    """Read what `save` wrote to `f`, any safetensors file, or a file of ``torch.save``.
 
-    Nothing in the file is executed, whatever it holds.
+    Nothing in the file is executed, whatever it holds. Of PyTorch's files (``.pth``, ``.pt``; the
+    format of today and the one before PyTorch 1.6) tensors, numbers, strings, lists, tuples and
+    dictionaries are taken, nested as they are; a file that holds anything else, such as a whole
+    model, is refused with its name. PyTorch need not be installed.
 
     Args:
-        path: the file's name.
+        f: the file's name, a string or a path, or a file open for reading bytes.
+        map_location: where the tensors go: None (the same) or ``"cpu"``.
+        weights_only: None (the same) or True. False, which lets PyTorch execute what a file holds,
+            is refused.
+        mmap: True leaves the tensors of a PyTorch file in the file until they are used, which saves
+            time and memory. Changes to them never reach the file; but while they are in use, nobody
+            may write to it. Needs a file's name and the format of today, as in PyTorch. For other
+            files of no effect: the tensors are copies of their own.
 
     Returns:
         The value that was given to `save`. For a safetensors file written by another program, a
-        dictionary of tensors by name. Tensors are on the CPU and do not require grad.
+        dictionary of tensors by name. For a PyTorch file what it holds, kinds of dictionary as
+            plain ones, parameters as tensors; bfloat16, which minicnn does not have, as float32, in
+            which every bfloat16 has a place; tensors that share memory still share it. Tensors are
+            on the CPU and do not require grad.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ArgumentError: not a safetensors file, or a damaged one; one written by a newer minicnn; a
-            PyTorch file (``.pth``, ``.pt``).
-        DtypeError: a tensor of a dtype that minicnn does not have, such as bfloat16.
+        ArgumentError: not a file of these kinds, or a damaged one; one written by a newer minicnn;
+            a PyTorch file that holds something else than what is named above;
+            ``weights_only=False``; another device than the CPU.
+        DtypeError: a tensor of a dtype that minicnn does not have, such as int8, or, in a
+            safetensors file, bfloat16.
 
     >>> import minicnn as mc, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
@@ -119,29 +164,85 @@ def load(path):
     >>> load(path)
     {'conv1.weight': tensor([[1., 1.]]), 'conv1.bias': tensor([0.])}
     """
-    path = as_path("load", path)
-    _check_is_file(path)
+    _check_options(f, map_location, weights_only, mmap)
+    if not _is_open_file(f, "read"):
+        path = as_path("load", f)
+        _check_is_file(path)
+        return _load(path, repr(str(path)), mmap)
+    _check_is_binary("load", f)
+    with _on_disk(f) as path:
+        return _load(path, _name_of(f))
+
+
+def _check_options(f, map_location, weights_only, mmap):
+    if map_location is not None:
+        if not isinstance(map_location, str):
+            raise DtypeError(
+                "load: map_location must be None or 'cpu', the only device there is; got a "
+                f"{type(map_location).__name__}"
+            )
+        as_device(map_location)
+    if weights_only not in (None, True):
+        raise ArgumentError(
+            f"load: weights_only must be True or None, got {weights_only!r}: minicnn never "
+            "executes what a file holds, so it reads weights and plain values only. Leave "
+            "weights_only out"
+        )
+    if mmap and _is_open_file(f, "read"):
+        raise ArgumentError(
+            f"load: mmap=True needs the name of a file, got a {type(f).__name__}; leave mmap out"
+        )
+
+
+@contextlib.contextmanager
+def _on_disk(f):
+    """The rest of the open file `f` as a file of its own, because safetensors reads from a disk."""
+    with tempfile.TemporaryDirectory(prefix="minicnn-") as folder:
+        path = Path(folder, "content")
+        path.write_bytes(f.read())
+        yield path
+
+
+def _load(path, shown, mmap=None):
+    """The content of the file `path`, which messages call `shown`."""
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if pytorch.is_zip(start):
+        return _from_pytorch(pytorch.read_zip, path, shown, bool(mmap))
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-            arrays = {name: _read(file, name, path) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: _read(file, name, shown) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         if isinstance(error, ArgumentError):
             raise
-        raise ArgumentError(_why_unreadable(path, error)) from None
+        if not pytorch.may_be_legacy(start):
+            raise ArgumentError(_why_unreadable(path, shown, error)) from None
+        if mmap:
+            raise ArgumentError(
+                f"load: {shown} is in the old format of torch.save, which cannot be mapped into "
+                "memory; leave mmap out"
+            ) from None
+        return _from_pytorch(pytorch.read_legacy, path, shown)
     try:
         if TREE_KEY in metadata:
-            return _from_tree(metadata[TREE_KEY], arrays, path)
+            return _from_tree(metadata[TREE_KEY], arrays, shown)
         names = parse(metadata.get(ORDER_KEY, "null"))
     except DamagedTree as error:
         raise ArgumentError(
-            f"load: {str(path)!r} is damaged: the description of its structure is not right: "
-            f"{error}"
+            f"load: {shown} is damaged: the description of its structure is not right: {error}"
         ) from None
     # Another program may have changed the tensors and kept the metadata: then its names count.
     if not isinstance(names, list) or sorted(map(repr, names)) != sorted(map(repr, arrays)):
         names = list(arrays)
     return {name: Tensor(arrays[name]) for name in names}
+
+
+def _from_pytorch(read, path, shown, *options):
+    try:
+        return read(path, *options)
+    except pytorch.Refused as error:
+        raise error.kind(f"load: {shown} {error}") from None
 
 
 def _check_is_file(path):
@@ -153,29 +254,29 @@ def _check_is_file(path):
         raise ArgumentError(f"load: {str(path)!r} is not a file; give the name of a file")
 
 
-def _read(file, name, path):
+def _read(file, name, shown):
     dtype = file.get_slice(name).get_dtype()
     if dtype not in SAFETENSORS_DTYPES:
         raise DtypeError(
-            f"load: tensor {name!r} in {str(path)!r} has dtype {dtype}, which minicnn does not "
+            f"load: tensor {name!r} in {shown} has dtype {dtype}, which minicnn does not "
             f"have; convert it to one of {', '.join(SAFETENSORS_DTYPES)} where the file was made"
         )
     array = file.get_tensor(name)
     if dtype == "BOOL" and array.size and array.view(np.uint8).max() > 1:
         raise ArgumentError(
-            f"load: {str(path)!r} is damaged: tensor {name!r} is of dtype bool, and holds bytes "
+            f"load: {shown} is damaged: tensor {name!r} is of dtype bool, and holds bytes "
             "that are neither 0 nor 1"
         )
     return array
 
 
-def _from_tree(text, arrays, path):
+def _from_tree(text, arrays, shown):
     tree = parse(text)
     if not isinstance(tree, dict) or not isinstance(tree.get("version"), int):
         raise DamagedTree("it has no version")
     if tree["version"] > TREE_VERSION:
         raise ArgumentError(
-            f"load: {str(path)!r} was written by a newer minicnn (its structure has version "
+            f"load: {shown} was written by a newer minicnn (its structure has version "
             f"{tree['version']}, this minicnn reads {TREE_VERSION}); upgrade minicnn"
         )
     if tree["version"] != TREE_VERSION or set(tree) != {"version", "root"}:
@@ -183,23 +284,15 @@ def _from_tree(text, arrays, path):
     return decode(tree["root"], arrays)
 
 
-def _why_unreadable(path, error):
+def _why_unreadable(path, shown, error):
     """What to say about a file that is not a safetensors file."""
     with open(path, "rb") as file:
-        start = file.read(4)
-    pytorch = None
-    if start == b"PK\x03\x04":
-        pytorch = "a zip archive, as torch.save writes for .pth and .pt"
-    elif start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        pytorch = "a pickle, as old versions of torch.save write for .pth and .pt"
-    if pytorch:
-        return (
-            f"load: {str(path)!r} is {pytorch}; minicnn does not read these. Where PyTorch is "
-            "installed, safetensors.torch.save_file(model.state_dict(), 'model.safetensors') "
-            "writes a file that it does read"
-        )
+        start = file.read(512)
     if not start:
-        return f"load: {str(path)!r} is empty"
-    return (
-        f"load: {str(path)!r} is not a safetensors file, or it is damaged or incomplete ({error})"
-    )
+        return f"load: {shown} is empty"
+    if start[257:262] == b"ustar":
+        return (
+            f"load: {shown} is a tar archive, as torch.save wrote before PyTorch 0.1.10; load it "
+            "with PyTorch and save it again"
+        )
+    return f"load: {shown} is not a safetensors file, or it is damaged or incomplete ({error})"

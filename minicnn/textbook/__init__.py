@@ -33,6 +33,7 @@ from .activations import (
     tanh,
     tanh_gradient,
 )
+from .borders import pad, pad_gradient
 from .convolution import (
     conv2d,
     conv2d_bias_gradient,
@@ -48,6 +49,16 @@ from .derivatives import (
     input_derivative_rotated_kernel,
     kernel_derivative,
     kernel_derivative_correlated,
+)
+from .grids import (
+    channel_shuffle,
+    channel_shuffle_gradient,
+    interpolate_bilinear,
+    interpolate_bilinear_gradient,
+    interpolate_nearest,
+    interpolate_nearest_gradient,
+    pixel_shuffle,
+    pixel_shuffle_gradient,
 )
 from .images import gaussian_kernel, image_kernels
 from .layers import (
@@ -78,6 +89,16 @@ from .normalization import (
     unbiased_variance,
     update_running,
 )
+from .one_axis import (
+    conv1d,
+    conv1d_bias_gradient,
+    conv1d_input_gradient,
+    conv1d_weight_gradient,
+    conv_transpose1d,
+    conv_transpose1d_input_gradient,
+    conv_transpose1d_weight_gradient,
+)
+from .one_axis_pooling import avg_pool1d, avg_pool1d_gradient, max_pool1d, max_pool1d_gradient
 from .optimizers import adam_step, sgd_momentum_step, sgd_step, weight_decay
 from .pooling import (
     avg_pool2d,
@@ -108,14 +129,19 @@ from .sizes import (
     receptive_field,
     transposed_output_size,
 )
-from .transposed import conv_transpose2d, convolution_matrix, multiply, multiply_transposed
+from .transposed import (
+    conv_transpose2d,
+    conv_transpose2d_input_gradient,
+    conv_transpose2d_weight_gradient,
+    convolution_matrix,
+    multiply,
+    multiply_transposed,
+)
 from .windows import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
     adaptive_max_pool2d,
     fold,
-    interpolate_nearest,
-    interpolate_nearest_gradient,
     lp_pool2d,
     lp_pool2d_gradient,
     max_unpool2d,
@@ -129,18 +155,31 @@ __all__ = [
     "adaptive_avg_pool2d_gradient",
     "adaptive_max_pool2d",
     "append_zeros",
+    "avg_pool1d",
+    "avg_pool1d_gradient",
     "avg_pool2d",
     "avg_pool2d_gradient",
     "batch_norm",
     "batch_norm_evaluation",
     "batch_norm_gradients",
+    "channel_shuffle",
+    "channel_shuffle_gradient",
+    "conv1d",
+    "conv1d_bias_gradient",
+    "conv1d_input_gradient",
+    "conv1d_weight_gradient",
     "conv2d",
     "conv2d_bias_gradient",
     "conv2d_input_gradient",
     "conv2d_input_gradient_scatter",
     "conv2d_weight_gradient",
     "conv2d_weight_gradient_direct",
+    "conv_transpose1d",
+    "conv_transpose1d_input_gradient",
+    "conv_transpose1d_weight_gradient",
     "conv_transpose2d",
+    "conv_transpose2d_input_gradient",
+    "conv_transpose2d_weight_gradient",
     "convolution_matrix",
     "convolve1d",
     "convolve2d",
@@ -168,6 +207,8 @@ __all__ = [
     "input_derivative_rotated_error",
     "input_derivative_rotated_kernel",
     "insert_zeros",
+    "interpolate_bilinear",
+    "interpolate_bilinear_gradient",
     "interpolate_nearest",
     "interpolate_nearest_gradient",
     "kernel_derivative",
@@ -183,6 +224,8 @@ __all__ = [
     "log_softmax_gradient",
     "lp_pool2d",
     "lp_pool2d_gradient",
+    "max_pool1d",
+    "max_pool1d_gradient",
     "max_pool2d",
     "max_pool2d_gradient",
     "max_unpool2d",
@@ -191,8 +234,12 @@ __all__ = [
     "multiply",
     "multiply_transposed",
     "output_size",
+    "pad",
+    "pad_gradient",
     "pad_zeros",
     "parameter_count",
+    "pixel_shuffle",
+    "pixel_shuffle_gradient",
     "receptive_field",
     "relu",
     "relu6",

@@ -123,7 +123,8 @@ def local_response_norm(x, n=5, k=2.0, alpha=1e-4, beta=0.75):
     """Eq. lrn: b^i = a^i/(k + α · Σ_{j=max(0,i−n/2)..min(C−1,i+n/2)} (a^j)²)^β.
 
     x (N, C, H, W) -> (N, C, H, W), in the dtype of x; i and j count channels from 0, n/2 is an
-    integer division, so that an even n has a window of n + 1 channels (PyTorch's has n). α is
+    integer division, so that an even n has a window of n + 1 channels. PyTorch's has n: a pair n
+    says how many channels (before, after) i are in the window, there (n // 2, (n − 1) // 2). α is
     the paper's: PyTorch divides it by n.
 
     >>> local_response_norm([[[[3]], [[4]]]], n=3, k=0, alpha=1, beta=0.5)
@@ -132,8 +133,7 @@ def local_response_norm(x, n=5, k=2.0, alpha=1e-4, beta=0.75):
     """
     dtype = checks.dtype_of(x)
     x = checks.array("local_response_norm", "x", x, "N C H W")
-    n = checks.integer("local_response_norm", "n", n, 1)
-    scale = _lrn_scale(x, n, k, alpha)
+    scale = _lrn_scale(x, _lrn_reach("local_response_norm", n), k, alpha)
     y = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
         y[index] = x[index] / scale[index] ** beta
@@ -143,7 +143,8 @@ def local_response_norm(x, n=5, k=2.0, alpha=1e-4, beta=0.75):
 def local_response_norm_gradient(delta, x, n=5, k=2.0, alpha=1e-4, beta=0.75):
     """Eq. lrn-backward: ∂L/∂a^i = δ^i·(s^i)^(−β) − 2αβ·a^i · Σ_{|i−j|≤n/2} δ^j·a^j·(s^j)^(−β−1).
 
-    delta and x (N, C, H, W) -> (N, C, H, W), in the dtype of delta.
+    The sum runs over the j whose window holds i. delta and x (N, C, H, W) -> (N, C, H, W), in the
+    dtype of delta; n as in `local_response_norm`.
 
     >>> dx = local_response_norm_gradient([[[[1]]]], [[[[2]]]], n=1, k=0, alpha=1, beta=0.5)
     >>> dx  # b = a/|a| is constant
@@ -154,13 +155,14 @@ def local_response_norm_gradient(delta, x, n=5, k=2.0, alpha=1e-4, beta=0.75):
     delta = checks.array(name, "delta", delta, "N C H W")
     x = checks.array(name, "x", x, "N C H W")
     checks.shape(name, "x", x, delta.shape)
-    n = checks.integer(name, "n", n, 1)
-    scale = _lrn_scale(x, n, k, alpha)
+    before, after = _lrn_reach(name, n)
+    scale = _lrn_scale(x, (before, after), k, alpha)
     C = x.shape[1]
     dx = np.zeros(x.shape)
     for sample, i, row, column in np.ndindex(x.shape):
         through_scale = 0.0
-        for c in range(max(0, i - n // 2), min(C - 1, i + n // 2) + 1):
+        # Its own window reaches from i − before to i + after: those that hold i, the other way.
+        for c in range(max(0, i - after), min(C - 1, i + before) + 1):
             at = sample, c, row, column
             through_scale += delta[at] * x[at] * scale[at] ** (-beta - 1)
         at = sample, i, row, column
@@ -168,13 +170,22 @@ def local_response_norm_gradient(delta, x, n=5, k=2.0, alpha=1e-4, beta=0.75):
     return dx.astype(dtype)
 
 
-def _lrn_scale(x, n, k, alpha):
+def _lrn_reach(function, n):
+    """How many channels before and after i its window holds."""
+    if isinstance(n, tuple | list):
+        return checks.pair(function, "n", n, 0)
+    n = checks.integer(function, "n", n, 1)
+    return n // 2, n // 2
+
+
+def _lrn_scale(x, reach, k, alpha):
     """s^i = k + α · Σ (a^j)² over the channels j around i."""
     C = x.shape[1]
+    before, after = reach
     scale = np.zeros(x.shape)
     for sample, i, row, column in np.ndindex(x.shape):
         total = 0.0
-        for j in range(max(0, i - n // 2), min(C - 1, i + n // 2) + 1):
+        for j in range(max(0, i - before), min(C - 1, i + after) + 1):
             total += x[sample, j, row, column] ** 2
         scale[sample, i, row, column] = k + alpha * total
     return scale

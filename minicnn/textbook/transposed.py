@@ -70,6 +70,57 @@ def conv_transpose2d(
     return y.astype(dtype)
 
 
+def conv_transpose2d_input_gradient(
+    delta, w, input_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+):
+    """Eqs. conv-transpose, chain-rule: ∂L/∂x_ij = Σ_uv w_uv · δ_{i·s+u·d−p, j·s+v·d−p}.
+
+    What x_ij was laid onto sends its error back: the convolution that is transposed here, applied
+    to δ. delta (N, F, OH, OW), w (C, F/groups, kh, kw), input_size = (H, W) -> (N, C, H, W), in
+    the dtype of delta. The other arguments as in `conv_transpose2d`.
+
+    >>> conv_transpose2d_input_gradient([[[[1, 10, 100, 1000]]]], [[[[1, 2, 3]]]], (1, 2))
+    array([[[[ 321., 3210.]]]])
+    """
+    name = "conv_transpose2d_input_gradient"
+    dtype = checks.dtype_of(delta)
+    delta = checks.array(name, "delta", delta, "N F OH OW")
+    w = checks.array(name, "w", w, "C F/groups kh kw")
+    size = checks.pair(name, "input_size", tuple(input_size), 1)
+    places = _places(name, delta, size, w.shape, (stride, padding, dilation), groups)
+    dx = np.zeros((delta.shape[0], w.shape[0], *size))
+    for n in range(delta.shape[0]):
+        for c, k, u, v, i, j, f, row, column in places:
+            dx[n, c, i, j] += w[c, k, u, v] * delta[n, f, row, column]
+    return dx.astype(dtype)
+
+
+def conv_transpose2d_weight_gradient(
+    delta, x, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+):
+    """Eqs. conv-transpose, chain-rule: ∂L/∂w_uv = Σ_ij x_ij · δ_{i·s+u·d−p, j·s+v·d−p}.
+
+    delta (N, F, OH, OW), x (N, C, H, W), kernel_size = (kh, kw) -> (C, F/groups, kh, kw), summed
+    over the batch, in the dtype of delta. ∂L/∂b is `conv2d_bias_gradient`.
+
+    >>> conv_transpose2d_weight_gradient([[[[1, 10, 100, 1000]]]], [[[[1, 2]]]], (1, 3))
+    array([[[[  21.,  210., 2100.]]]])
+    """
+    name = "conv_transpose2d_weight_gradient"
+    dtype = checks.dtype_of(delta)
+    delta = checks.array(name, "delta", delta, "N F OH OW")
+    x = checks.array(name, "x", x, "N C H W")
+    kh, kw = checks.pair(name, "kernel_size", kernel_size, 1)
+    groups = checks.integer(name, "groups", groups, 1)
+    shape = (x.shape[1], delta.shape[1] // groups, kh, kw)
+    places = _places(name, delta, x.shape[2:], shape, (stride, padding, dilation), groups)
+    dw = np.zeros(shape)
+    for n in range(x.shape[0]):
+        for c, k, u, v, i, j, f, row, column in places:
+            dw[c, k, u, v] += x[n, c, i, j] * delta[n, f, row, column]
+    return dw.astype(dtype)
+
+
 def convolution_matrix(w, input_size):
     """Eq. conv-transpose: the sparse matrix C with Z = W ⊗ X written as z = C x.
 
@@ -148,3 +199,25 @@ def multiply_transposed(matrix, z):
         for a in range(A):
             x[b] += matrix[a, b] * z[a]
     return x.astype(dtype)
+
+
+def _places(name, delta, size, w_shape, window, groups):
+    """[(c, k, u, v, i, j, f, row, column)]: x_{c,i,j} · w_{c,k,u,v} went to y_{f,row,column}."""
+    (sh, sw), (ph, pw), (dh, dw) = (
+        checks.pair(name, argument, value, least)
+        for argument, value, least in zip(
+            ("stride", "padding", "dilation"), window, (1, 0, 1), strict=True
+        )
+    )
+    C, F_in_group, kh, kw = w_shape
+    N, _, OH, OW = delta.shape
+    groups = checks.integer(name, "groups", groups, 1)
+    if C % groups:
+        raise ValueError(f"{name}: groups ({groups}) must divide the {C} channels of x")
+    checks.shape(name, "delta", delta, (N, F_in_group * groups, OH, OW))
+    places = []
+    for c, k, u, v, i, j in np.ndindex(C, F_in_group, kh, kw, *size):
+        row, column = i * sh + u * dh - ph, j * sw + v * dw - pw
+        if 0 <= row < OH and 0 <= column < OW:
+            places.append((c, k, u, v, i, j, c // (C // groups) * F_in_group + k, row, column))
+    return places

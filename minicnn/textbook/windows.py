@@ -1,4 +1,4 @@
-"""Windows: laid out as columns, fitted to a given number, raised to powers, undone, repeated."""
+"""Windows: laid out as columns, fitted to a given number, raised to powers, undone."""
 
 import numpy as np
 
@@ -132,32 +132,40 @@ def adaptive_max_pool2d(x, output_size):
     return y.astype(dtype), argmax
 
 
-def lp_pool2d(x, norm_type, kernel_size, stride=None):
+def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
     """Eq. lp-pool: y_ij = S^(1/p) with S = Σ_{u,v} x^p over the window, p = norm_type.
 
-    x (N, C, H, W) -> (N, C, OH, OW), in the dtype of x. p is a finite number other than 0. PyTorch
-    writes (sign(S)·relu(|S|))^(1/p), which is the same: an odd p keeps signs, and an S < 0 has no
-    root, NaN. kernel_size and stride (None means kernel_size) are pairs (h, w).
+    x (N, C, H, W) -> (N, C, OH, OW), in the dtype of x. p is a number other than 0; ∞ takes the
+    maximum of |x|, −∞ the minimum. An odd p keeps signs, and an S < 0 has no root, NaN. A window
+    that ceil_mode cuts counts as if it had all of its m·n values (S·mn / how many it has), as in
+    PyTorch. kernel_size and stride (None means kernel_size) are pairs (h, w).
 
     >>> lp_pool2d([[[[3, 4, 0]]]], 2, (1, 2), stride=(1, 1))
     array([[[[5., 4.]]]])
+    >>> lp_pool2d([[[[3, -4, 0]]]], np.inf, (1, 2), stride=(1, 1))
+    array([[[[4., 4.]]]])
     """
     dtype = checks.dtype_of(x)
     x = checks.array("lp_pool2d", "x", x, "N C H W")
     p = _norm_type("lp_pool2d", norm_type)
-    windows = _pool_windows("lp_pool2d", x.shape[2:], kernel_size, stride)
+    windows = _pool_windows("lp_pool2d", x.shape[2:], kernel_size, stride, ceil_mode)
     y = np.zeros((*x.shape[:2], len(windows), len(windows[0])))
     for n, c, i, j in np.ndindex(y.shape):
-        y[n, c, i, j] = _power(_sum_of_powers(x[n, c], windows[i][j], p), 1 / p)
+        if np.isinf(p):
+            y[n, c, i, j] = abs(x[n, c][_extreme(x[n, c], windows[i][j], p)])
+        else:
+            total = _sum_of_powers(x[n, c], windows[i][j], p, kernel_size)
+            y[n, c, i, j] = _power(total, 1 / p)
     return y.astype(dtype)
 
 
-def lp_pool2d_gradient(delta, x, norm_type, kernel_size, stride=None):
+def lp_pool2d_gradient(delta, x, norm_type, kernel_size, stride=None, ceil_mode=False):
     """Eqs. lp-pool, chain-rule: ∂L/∂x = Σ_{i,j} δ_ij · (1/p)·S_ij^(1/p − 1) · p·x^(p−1).
 
-    The sum runs over the windows that hold x; where S_ij = 0 the slope of relu is 0 and nothing
-    comes through. delta (N, C, OH, OW), x (N, C, H, W) -> (N, C, H, W), in the dtype of delta;
-    the other arguments as in `lp_pool2d`.
+    The sum runs over the windows that hold x; where S_ij = 0 there is no slope, and 0 is used.
+    With p = ±∞ all of δ_ij goes, with the sign of x, to the first x that is the extreme one.
+    delta (N, C, OH, OW), x (N, C, H, W) -> (N, C, H, W), in the dtype of delta; the other
+    arguments as in `lp_pool2d`.
 
     >>> lp_pool2d_gradient([[[[10]]]], [[[[3, 4, 7]]]], 2, (1, 2))
     array([[[[6., 8., 0.]]]])
@@ -167,14 +175,20 @@ def lp_pool2d_gradient(delta, x, norm_type, kernel_size, stride=None):
     delta = checks.array(name, "delta", delta, "N C OH OW")
     x = checks.array(name, "x", x, "N C H W")
     p = _norm_type(name, norm_type)
-    windows = _pool_windows(name, x.shape[2:], kernel_size, stride)
+    windows = _pool_windows(name, x.shape[2:], kernel_size, stride, ceil_mode)
     checks.shape(name, "delta", delta, (*x.shape[:2], len(windows), len(windows[0])))
     dx = np.zeros(x.shape)
     for n, c, i, j in np.ndindex(delta.shape):
-        total = _sum_of_powers(x[n, c], windows[i][j], p)
+        window = windows[i][j]
+        if np.isinf(p):
+            place = _extreme(x[n, c], window, p)
+            dx[n, c][place] += delta[n, c, i, j] * np.sign(x[n, c][place])
+            continue
+        total = _sum_of_powers(x[n, c], window, p, kernel_size)
         if total != 0:
             d_total = delta[n, c, i, j] * _power(total, 1 / p - 1) / p
-            for row, column in windows[i][j]:
+            d_total *= kernel_size[0] * kernel_size[1] / len(window)
+            for row, column in window:
                 dx[n, c, row, column] += d_total * p * _power(x[n, c, row, column], p - 1)
     return dx.astype(dtype)
 
@@ -221,44 +235,6 @@ def max_unpool2d_gradient(delta, argmax):
     return dx.astype(dtype)
 
 
-def interpolate_nearest(x, output_size):
-    """Eq. nearest: y_ij = x at row ⌊i·H/OH⌋ and column ⌊j·W/OW⌋, indices from 0.
-
-    x (N, C, H, W), output_size = (OH, OW) -> (N, C, OH, OW), in the dtype of x.
-
-    >>> interpolate_nearest([[[[1, 2]]]], (1, 5))
-    array([[[[1., 1., 1., 2., 2.]]]])
-    """
-    name = "interpolate_nearest"
-    dtype = checks.dtype_of(x)
-    x = checks.array(name, "x", x, "N C H W")
-    N, C, H, W = x.shape
-    OH, OW = checks.pair(name, "output_size", output_size, 1)
-    y = np.zeros((N, C, OH, OW))
-    for n, c, i, j in np.ndindex(y.shape):
-        y[n, c, i, j] = x[n, c, i * H // OH, j * W // OW]
-    return y.astype(dtype)
-
-
-def interpolate_nearest_gradient(delta, input_size):
-    """Eqs. nearest, chain-rule: each δ_ij is added where y_ij was read.
-
-    delta (N, C, OH, OW), input_size = (H, W) -> (N, C, H, W), in the dtype of delta.
-
-    >>> interpolate_nearest_gradient([[[[1, 2, 3, 4, 5]]]], (1, 2))
-    array([[[[6., 9.]]]])
-    """
-    name = "interpolate_nearest_gradient"
-    dtype = checks.dtype_of(delta)
-    delta = checks.array(name, "delta", delta, "N C OH OW")
-    H, W = checks.pair(name, "input_size", input_size, 1)
-    N, C, OH, OW = delta.shape
-    dx = np.zeros((N, C, H, W))
-    for n, c, i, j in np.ndindex(delta.shape):
-        dx[n, c, i * H // OH, j * W // OW] += delta[n, c, i, j]
-    return dx.astype(dtype)
-
-
 def _columns(name, input_size, C, kernel_size, dilation, padding, stride):
     """[(row of the columns, window, channel, row, column of the image)], without the padding.
 
@@ -285,30 +261,41 @@ def _adaptive_window(i, n, windows):
     return range(i * n // windows, -(-(i + 1) * n // windows))
 
 
-def _pool_windows(name, input_size, kernel_size, stride):
-    """For every output position [(row, column)] of the input, all of its window."""
+def _pool_windows(name, input_size, kernel_size, stride, ceil_mode):
+    """For every output position [(row, column)] of the input that its window covers."""
+    H, W = input_size
     kh, kw = kernel_size = checks.pair(name, "kernel_size", kernel_size, 1)
     sh, sw = checks.pair(name, "stride", kernel_size if stride is None else stride, 1)
-    OH = output_size_for(name, input_size[0], kh, sh, 0, 1)
-    OW = output_size_for(name, input_size[1], kw, sw, 0, 1)
-    return [
-        [[(i * sh + u, j * sw + v) for u in range(kh) for v in range(kw)] for j in range(OW)]
-        for i in range(OH)
-    ]
+    OH = output_size_for(name, H, kh, sh, 0, 1, ceil_mode)
+    OW = output_size_for(name, W, kw, sw, 0, 1, ceil_mode)
+    # ceil_mode lets the last windows reach beyond the input: there they are cut off.
+    rows = [range(i * sh, min(i * sh + kh, H)) for i in range(OH)]
+    columns = [range(j * sw, min(j * sw + kw, W)) for j in range(OW)]
+    return [[[(r, c) for r in rows[i] for c in columns[j]] for j in range(OW)] for i in range(OH)]
 
 
 def _norm_type(name, p):
     number = isinstance(p, int | float | np.number) and not isinstance(p, bool)
-    if not number or p == 0 or not np.isfinite(p):
-        raise ValueError(f"{name}: norm_type must be a finite number other than 0, got {p!r}")
+    if not number or p == 0 or np.isnan(p):
+        raise ValueError(f"{name}: norm_type must be a number other than 0, got {p!r}")
     return float(p)
 
 
-def _sum_of_powers(image, window, p):
+def _extreme(image, window, p):
+    """Where |x| is greatest (p = ∞) or least (p = −∞), the first of several."""
+    best = window[0]
+    for place in window:
+        value, found = abs(image[place]), abs(image[best])
+        if (value > found if p > 0 else value < found) or np.isnan(value):
+            best = place
+    return best
+
+
+def _sum_of_powers(image, window, p, kernel_size):
     total = 0.0
     for row, column in window:
         total += _power(image[row, column], p)
-    return total
+    return total * kernel_size[0] * kernel_size[1] / len(window)
 
 
 def _power(value, exponent):

@@ -2,3 +2,4 @@
 
 from minicnn.training.checkpoint import load_checkpoint, save_checkpoint
 from minicnn.training.divergence import DivergenceError, check_loss
+from minicnn.training.progressive import ProgressiveLearning, ProgressiveStage

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minicnn.graph import no_grad
+from minicnn.modes import no_grad
 
 
 class DivergenceError(ArithmeticError, RuntimeError):

@@ -8,6 +8,11 @@ LEFT_OUT = {
     "pin_memory": "pinned memory serves copies to a GPU, which CuPy manages itself",
 }
 
+# PyTorch uses the name for something else altogether.
+OTHER_THINGS = {
+    "trace": "PyTorch's is the sum of a matrix's diagonal, minicnn's records a run to step through",
+}
+
 # The reason, the name, and what distinguishes it from PyTorch's.
 DIFFERENCES = {
     "in-place methods hand their arguments on to the function they are named after": {
@@ -105,45 +110,26 @@ DIFFERENCES = {
             "unbiased is None, not True",
         ),
     },
-    "PyTorch takes these by keyword only; by position they do no harm": {
-        "as_tensor": (
-            "dtype is positional, not keyword",
-            "device is positional, not keyword",
-        ),
-    },
     "the function, whose signature this method shares, makes it optional": {
         "Tensor.roll": ("dims is None, not required",),
     },
     "None stands for the default that PyTorch's documentation names": {
         "randperm": ("dtype is None, not 'torch.int64'",),
     },
-    "files hold safetensors, not pickles: there is nothing to unpickle, map or compress": {
+    "files hold safetensors, not pickles: there is nothing to unpickle or to compress": {
         "load": (
             "lacks **arguments",
-            "lacks f",
-            "lacks map_location",
             "lacks pickle_module",
-            "lacks weights_only",
-            "lacks mmap",
-            "adds path",
         ),
         "save": (
-            "lacks f",
             "lacks pickle_module",
             "lacks pickle_protocol",
             "lacks _use_new_zipfile_serialization",
             "lacks _disable_byteorder_record",
-            "adds path",
         ),
     },
     "a generator is made with its seed, and lives on the CPU": {
         "Generator": ("not comparable",),
-    },
-    "the state is a dictionary, not a tensor, and has its own name": {
-        "Generator.set_state": (
-            "lacks new_state",
-            "adds state",
-        ),
     },
     "Tensor is made of a NumPy array; mc.tensor is the constructor for everything else": {
         "Tensor": ("not comparable",),
@@ -171,47 +157,13 @@ DIFFERENCES = {
             "rtol is None, not 0.001",
         ),
     },
-    "gradients are first-order, of the leaves or of given inputs, and not batched": {
-        "Tensor.backward": ("lacks inputs",),
-        "autograd.backward": ("lacks inputs",),
-        "autograd.grad": (
-            "lacks is_grads_batched",
-            "lacks materialize_grads",
-            "allow_unused is False, not None",
-        ),
-    },
-    "deprecated in PyTorch, without effect, or for its own compiler": {
-        "autograd.backward": ("lacks grad_variables",),
-        "autograd.grad": ("lacks only_inputs",),
-    },
-    "forward hooks run after the others, with positional arguments, after a success": {
-        "nn.Module.register_forward_hook": (
-            "lacks prepend",
-            "lacks with_kwargs",
-            "lacks always_call",
-        ),
-    },
-    "shared modules and parameters are given once": {
-        "nn.Module.named_modules": ("lacks remove_duplicate",),
-        "nn.Module.modules": ("lacks remove_duplicate",),
-        "nn.Module.named_parameters": ("lacks remove_duplicate",),
-        "nn.Module.named_buffers": ("lacks remove_duplicate",),
-    },
-    "state dicts are new dictionaries of detached tensors, loaded by copying": {
-        "nn.Module.state_dict": (
-            "lacks *arguments",
-            "lacks destination",
-            "lacks keep_vars",
-            "prefix is positional, not keyword",
-        ),
-        "nn.Module.load_state_dict": ("lacks assign",),
-    },
     "names dtype and device, where PyTorch hands on what it is given": {
         "Tensor.to": ("adds *arguments",),
         "nn.Module.to": (
             "lacks **arguments",
             "adds dtype",
             "adds device",
+            "adds non_blocking",
         ),
     },
     "these constructors take no arguments; PyTorch's accept any and then refuse them": {
@@ -235,26 +187,7 @@ DIFFERENCES = {
         ),
         "autograd.Function.backward": ("lacks ctx",),
     },
-    "an empty sequence, as None": {
-        "nn.ModuleList": ("modules is (), not None",),
-    },
-    "a parameter of nothing has no use": {
-        "nn.Parameter": ("data is required, not None",),
-    },
-    "the name of forward's argument, which is passed by position": {
-        "nn.Sequential.forward": (
-            "lacks input",
-            "adds x",
-        ),
-    },
-    "the default generator is looked up when it is needed, so that manual_seed holds": {
-        "data.random_split": ("generator is None, not an object",),
-    },
-    "may stand above a function without brackets; PyTorch's takes the function too": {
-        "enable_grad": (
-            "lacks orig_func",
-            "adds function",
-        ),
-        "no_grad": ("adds function",),
+    "may stand above a function without brackets, as PyTorch's, whose __init__ hides it": {
+        "no_grad": ("adds orig_func",),
     },
 }

@@ -15,6 +15,7 @@ from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import number
 from minicnn.ops import activation as ops
 from minicnn.ops import loss
+from minicnn.rewriting import write
 from minicnn.tensor import apply
 
 
@@ -24,7 +25,7 @@ def _run(name, operation, input, inplace=False, integers=False):
         same_dtype(name, input)
     elif input.dtype == bool:
         raise DtypeError(f"{name}: expected numbers, got bool; convert with .float()")
-    return input._write(name, operation) if inplace else apply(operation, input)
+    return write(name, input, operation) if inplace else apply(operation, input)
 
 
 def relu(input, inplace=False):

@@ -7,7 +7,7 @@ from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.axes import LETTERS, as_images, from_images, per_axis
 from minicnn.ops.convolution import Conv2d, ConvTranspose2d
 from minicnn.ops.shape import Pad
-from minicnn.shapes import as_tuple, transposed_output_size, window_output
+from minicnn.shapes import as_number, transposed_output_size, window_output
 from minicnn.tensor import apply
 
 
@@ -61,7 +61,7 @@ def _convolution(name, n, input, weight, bias, stride, padding, dilation, groups
     weight = _kernels(name, n, input, weight, bias, "(F, C/groups, {})")
     stride = per_axis(name, "stride", stride, n, 1, 1)
     dilation = per_axis(name, "dilation", dilation, n, 1, 1)
-    groups = as_tuple(name, "groups", groups, 1, 1)[0]
+    groups = as_number(name, "groups", groups, 1)
     _check_channels(name, n, input, weight, groups)
     _check_bias(name, bias, weight.shape[0])
     kernel = weight.shape[2:]
@@ -195,7 +195,7 @@ def _transposed(name, n, input, weight, bias, stride, padding, output_padding, g
     dilation = per_axis(name, "dilation", dilation, n, 1, 1)
     padding = per_axis(name, "padding", padding, n, 0, 0)
     extra = per_axis(name, "output_padding", output_padding, n, 0, 0)
-    groups = as_tuple(name, "groups", groups, 1, 1)[0]
+    groups = as_number(name, "groups", groups, 1)
     channels, per_group = input.shape[1], weight.shape[1]
     if weight.shape[0] != channels:
         raise ShapeError(

@@ -5,12 +5,13 @@ The random numbers come from the generator that `minicnn.manual_seed` seeds.
 
 import warnings
 
-from minicnn.checks import ShapeError, one_of
+from minicnn.checks import ShapeError, flag, one_of
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import between_0_and_1
 from minicnn.ops.dropout import Dropout
 from minicnn.random import numpy_generator
+from minicnn.rewriting import write
 from minicnn.tensor import apply
 
 
@@ -21,7 +22,7 @@ def _drop(name, input, p, shape, training, inplace=False):
     same_dtype(name, input)
     mask = numpy_generator().random(shape, "float32") >= p
     operation = Dropout(mask, p)
-    return input._write(name, operation) if inplace else apply(operation, input)
+    return write(name, input, operation) if inplace else apply(operation, input)
 
 
 def dropout(input, p=0.5, training=True, inplace=False):
@@ -43,6 +44,7 @@ def dropout(input, p=0.5, training=True, inplace=False):
     """
     tensor_only("dropout", input)
     p = between_0_and_1("dropout", "p", p)
+    flag("dropout", "training", training)
     return _drop("dropout", input, p, input.shape, training, inplace)
 
 
@@ -64,6 +66,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     name = "dropout2d"
     tensor_only(name, input)
     p = between_0_and_1(name, "p", p)
+    flag(name, "training", training)
     if input.ndim != 4:
         warnings.warn(
             f"{name}: expected input of shape (N, C, H, W), got {input.shape}; its first two "

@@ -11,7 +11,7 @@ from minicnn.checks import (
 )
 from minicnn.dtypes import is_floating
 from minicnn.functions.elementwise import abs, div, mul, square, sub
-from minicnn.functions.operands import pair, tensor_only
+from minicnn.functions.operands import not_bool, pair, tensor_only
 from minicnn.functions.reductions import mean, sum
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.loss import REDUCTIONS, constant, refuse_empty_mean
@@ -111,7 +111,7 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     _check(name, input, target, size_average, reduce, reduction, REDUCTIONS)
-    same_dtype(name, target)
+    same_dtype(name, input), same_dtype(name, target)
     if target.shape != input.shape:
         raise ShapeError(
             f"{name}: target must have the shape of the input {input.shape}, got {target.shape}"
@@ -201,6 +201,7 @@ def _difference(name, input, target, size_average, reduce, reduction):
             f"{name}: expected floating-point tensors, got {input.dtype} and {target.dtype}; use "
             ".float()"
         )
+    not_bool(name, input, target)
     shape = broadcastable(name, input.shape, target.shape)
     if input.shape != target.shape:
         warnings.warn(

@@ -8,6 +8,7 @@ from minicnn.checks import (
     IndexRangeError,
     ShapeError,
     dimensions,
+    integer,
 )
 from minicnn.dtypes import int64
 from minicnn.functions.elementwise import clamp, div
@@ -42,8 +43,7 @@ def one_hot(tensor, num_classes=-1):
         raise DtypeError(
             f"{name}: expected class numbers as int64, got {tensor.dtype}; use .long()"
         )
-    if isinstance(num_classes, bool) or not hasattr(num_classes, "__index__"):
-        raise DtypeError(f"{name}: num_classes must be an integer, got {num_classes!r}")
+    num_classes = integer(name, "num_classes", num_classes)
     labels = tensor.array
     if num_classes < -1 or (num_classes == 0 and labels.size):
         raise ArgumentError(f"{name}: num_classes must be positive, or −1, got {num_classes}")
@@ -52,6 +52,8 @@ def one_hot(tensor, num_classes=-1):
             f"{name}: an empty tensor does not show how many classes there are; give num_classes"
         )
     classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
+    if labels.size * classes >= 2**40:
+        raise ArgumentError(f"{name}: {labels.size} × {classes} elements do not fit into memory")
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         raise IndexRangeError(
@@ -85,7 +87,8 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     if out is not None:
         raise ArgumentError(f"{name}: out is not supported; use the result")
     p, eps = number(name, "p", p), number(name, "eps", eps)
-    dims = dimensions(name, dim, input.ndim)
+    # An empty tuple of dimensions means all of them, as None does.
+    dims = dimensions(name, dim if dim != () and dim != [] else None, input.ndim)
     if p in (float("inf"), -float("inf")) and any(input.shape[d] == 0 for d in dims):
         raise ShapeError(f"{name}: vectors without elements, of shape {input.shape}, have no norm")
     return div(input, clamp(apply(LpNorm(p, dims), input), min=eps))

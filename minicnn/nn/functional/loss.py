@@ -8,6 +8,7 @@ from minicnn.checks import (
     GraphError,
     IndexRangeError,
     ShapeError,
+    integer,
     one_of,
 )
 from minicnn.dtypes import int64, is_floating, uint8
@@ -146,8 +147,7 @@ def _check_scores(name, input, weight):
 def _check_classes(name, input, target, ignore_index, reduction):
     """The target as an int64 array that names a class for every sample of `input`."""
     tensor_only(name, target)
-    if isinstance(ignore_index, bool) or not hasattr(ignore_index, "__index__"):
-        raise DtypeError(f"{name}: ignore_index must be an integer, got {ignore_index!r}")
+    ignore_index = integer(name, "ignore_index", ignore_index)
     classes = input.shape[min(1, input.ndim - 1)]
     expected = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
     # As in PyTorch, the class of one sample may also come as a batch of one.
@@ -185,7 +185,7 @@ def _check_probabilities(name, input, target, ignore_index, reduction):
             f"classes and must be floating point, got {target.dtype}; class numbers have shape "
             f"{input.shape[:1] + input.shape[2:]}"
         )
-    if ignore_index >= 0:
+    if integer(name, "ignore_index", ignore_index) >= 0:
         raise ArgumentError(
             f"{name}: ignore_index={ignore_index} has no meaning for a target of probabilities; "
             "leave it out"

@@ -5,13 +5,13 @@ import operator
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
+from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, flag
 from minicnn.dtypes import float16, float32
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import epsilon, number
 from minicnn.ops import normalization as ops
-from minicnn.shapes import as_tuple
+from minicnn.shapes import as_number
 from minicnn.tensor import Tensor, apply
 
 
@@ -58,7 +58,7 @@ def batch_norm(
     shape = input.shape
     running = _check_statistics(name, input, running_mean, running_var)
     gamma, beta = _affine(name, input, weight, bias, shape[1:2], "one number a channel")
-    if training:
+    if flag(name, "training", training):
         one_value_has_no_variance(name, shape[0] * math.prod(shape[2:]), "channel", shape)
     elif running is None:
         raise ArgumentError(
@@ -109,7 +109,7 @@ def instance_norm(
     shape = input.shape
     running = _check_statistics(name, input, running_mean, running_var)
     gamma, beta = _affine(name, input, weight, bias, shape[1:2], "one number a channel")
-    if use_input_stats:
+    if flag(name, "use_input_stats", use_input_stats):
         one_value_has_no_variance(name, math.prod(shape[2:]), "channel of a sample", shape)
     elif running is None:
         raise ArgumentError(
@@ -192,7 +192,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     """
     name = "group_norm"
     _check_input(name, input, 2, "(N, C) or (N, C, …)")
-    eps, groups = epsilon(name, eps), as_tuple(name, "num_groups", num_groups, 1, 1)[0]
+    eps, groups = epsilon(name, eps), as_number(name, "num_groups", num_groups, 1)
     (n, channels), places = input.shape[:2], math.prod(input.shape[2:])
     if channels % groups:
         raise ArgumentError(
@@ -232,7 +232,7 @@ def local_response_norm(input, size, alpha=0.0001, beta=0.75, k=1.0):
     """
     name = "local_response_norm"
     _check_input(name, input, 3, "(N, C, L) or (N, C, H, W)")
-    size = as_tuple(name, "size", size, 1, 1)[0]
+    size = as_number(name, "size", size, 1)
     numbers = [number(name, a, v) for a, v in (("alpha", alpha), ("beta", beta), ("k", k))]
     return apply(ops.LocalResponseNorm(size, *numbers), input)
 

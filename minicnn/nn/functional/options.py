@@ -9,6 +9,8 @@ def number(name, argument, value):
     """`value` as a float; a `DtypeError` where it is not a number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise DtypeError(f"{name}: {argument} must be a number, got {value!r}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ArgumentError(f"{name}: {argument} does not fit into 64 bits, got {value}")
     return float(value)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of
 from minicnn.functions.indexing import getitem
 from minicnn.functions.operands import tensor_only
 from minicnn.ops.resampling import SelectPlaces
@@ -70,17 +70,18 @@ def pad(input, pad, mode="constant", value=None):
 
 def _widths(input, pad):
     """[(before, after)] of the last dimensions, in the order of the dimensions."""
-    try:
-        given = [p.__index__() for p in pad]
-    except (TypeError, AttributeError):
+    if not isinstance(pad, (tuple, list)):
         raise DtypeError(
             f"pad: the widths must be a tuple of integers, (left, right, …), got {pad!r}"
-        ) from None
+        )
+    given = [integer("pad", "each width", p) for p in pad]
     if len(given) % 2 or len(given) > 2 * input.ndim:
         raise ArgumentError(
             f"pad: expected two widths for each padded dimension, at most {2 * input.ndim} for "
             f"an input of shape {input.shape}; got {len(given)}: {tuple(given)}"
         )
+    if input.numel() + max((abs(p) for p in given), default=0) >= 2**40:
+        raise ArgumentError(f"pad: widths {tuple(given)} give more than fits into memory")
     return list(zip(given[::2], given[1::2], strict=True))[::-1]
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError
+from minicnn.checks import ArgumentError, DtypeError, flag, integer
 from minicnn.functions.elementwise import abs, mul, pow, relu
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.axes import as_images, from_images, per_axis
+from minicnn.nn.functional.options import number
 from minicnn.ops.pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from minicnn.shapes import as_tuple, window_output
 from minicnn.tensor import Tensor, apply
@@ -103,6 +104,7 @@ def _max_pool(
     same_dtype(name, input)
     kernel, stride, padding = _window(name, n, kernel_size, stride, padding)
     dilation = per_axis(name, "dilation", dilation, n, 1, 1)
+    flag(name, "ceil_mode", ceil_mode)
     out = _window_counts(name, n, input, kernel, stride, padding, dilation, ceil_mode)
     if max(dilation) > 1:
         _refuse_windows_of_padding(name, input.shape[2:], kernel, stride, padding, dilation, out)
@@ -175,7 +177,8 @@ def _avg_pool(name, n, input, kernel_size, stride, padding, ceil_mode, count_inc
     input, added = as_images(name, input, n)
     same_dtype(name, input)
     kernel, stride, padding = _window(name, n, kernel_size, stride, padding)
-    if divisor == 0:
+    flag(name, "ceil_mode", ceil_mode), flag(name, "count_include_pad", count_include_pad)
+    if divisor is not None and not integer(name, "divisor_override", divisor):
         raise ArgumentError(f"{name}: divisor_override must not be 0")
     out = _window_counts(name, n, input, kernel, stride, padding, (1, 1), ceil_mode)
     operation = AvgPool2d(kernel, stride, padding, out, count_include_pad, divisor)
@@ -204,8 +207,8 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """
     name = "lp_pool2d"
     same_dtype(name, tensor_only(name, input))
-    if not isinstance(norm_type, (int, float)):
-        raise DtypeError(f"{name}: norm_type must be a number, got {norm_type!r}")
+    number(name, "norm_type", norm_type)
+    kh, kw = as_tuple(name, "kernel_size", kernel_size, 2, 1, exact=True)
     if norm_type in (float("inf"), -float("inf")):
         sign = 1 if norm_type > 0 else -1
         pooled = _max_pool(
@@ -214,7 +217,6 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
         return sign * pooled
     if norm_type == 0:
         raise ArgumentError(f"{name}: norm_type must not be 0: there is no 1/0-th power")
-    kh, kw = as_tuple(name, "kernel_size", kernel_size, 2, 1)
     # As in PyTorch: k² times the mean, also where ceil_mode cuts a window.
     means = _avg_pool(
         name, 2, pow(input, norm_type), kernel_size, stride, 0, ceil_mode, True, None
@@ -233,8 +235,8 @@ def _adaptive_size(name, input, output_size):
                 n if o is None else o for o, n in zip(output_size, sizes, strict=True)
             )
     elif output_size is None:
-        return input.shape[2:]
-    return as_tuple(name, "output_size", output_size, 2, 1)
+        raise DtypeError(f"{name}: output_size is None; (None, None) keeps the input's size")
+    return as_tuple(name, "output_size", output_size, 2, 1, exact=True)
 
 
 def adaptive_avg_pool2d(input, output_size):
@@ -242,7 +244,7 @@ def adaptive_avg_pool2d(input, output_size):
 
     Args:
         input: (N, C, H, W) or (C, H, W); floating point.
-        output_size: (OH, OW), or one number for both; None keeps the input's size. 1 is global
+        output_size: (OH, OW), or one number for both; None in a pair keeps that size. 1 is global
             average pooling (eq. ``global-pool``).
 
     Returns:

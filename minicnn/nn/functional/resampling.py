@@ -5,14 +5,14 @@ import numbers
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, flag, one_of
 from minicnn.dtypes import is_floating, uint8
 from minicnn.functions.operands import tensor_only
 from minicnn.functions.shaping import permute, reshape
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.axes import as_images, from_images
 from minicnn.ops.resampling import Interpolate, SelectPlaces
-from minicnn.shapes import as_tuple
+from minicnn.shapes import as_number, as_tuple
 from minicnn.tensor import apply
 
 # The number of axes each mode works on.
@@ -69,6 +69,8 @@ def interpolate(
         raise ShapeError(f"{name}: mode {mode!r} needs input {shapes}, got shape {input.shape}")
     if not (mode == "nearest" and input.dtype == uint8):
         same_dtype(name, input)
+    if align_corners is not None:
+        flag(name, "align_corners", align_corners)
     if mode == "nearest" and align_corners is not None:
         raise ArgumentError(f"{name}: align_corners is an option of the linear modes")
     sizes, scales = _sizes(name, input.shape[2:], size, scale_factor, recompute_scale_factor)
@@ -109,6 +111,8 @@ def _sizes(name, sizes, size, scale_factor, recompute):
         out = tuple(int(n * s) for n, s in zip(sizes, scales, strict=True))
         if recompute:
             scales = (None,) * n
+    if max(out) >= 2**31:
+        raise ShapeError(f"{name}: an output of {out} does not fit into memory")
     if min(out) < 1 or min(sizes) < 1:
         raise ShapeError(
             f"{name}: input and output must have entries; the sizes are {tuple(sizes)} and {out}"
@@ -172,7 +176,7 @@ def pixel_shuffle(input, upscale_factor):
     name = "pixel_shuffle"
     if tensor_only(name, input).ndim < 3:
         raise ShapeError(f"{name}: expected input (…, C·r², H, W), got shape {input.shape}")
-    r = as_tuple(name, "upscale_factor", upscale_factor, 1, 1)[0]
+    r = as_number(name, "upscale_factor", upscale_factor, 1)
     *batch, c, h, w = input.shape
     if c % (r * r):
         raise ShapeError(
@@ -203,8 +207,10 @@ def channel_shuffle(input, groups):
     name = "channel_shuffle"
     if tensor_only(name, input).ndim < 3:
         raise ShapeError(f"{name}: expected input (N, C, …) with places, got shape {input.shape}")
-    groups = as_tuple(name, "groups", groups, 1, 1)[0]
+    groups = as_number(name, "groups", groups, 1)
     n, c, *places = input.shape
+    if not c:
+        raise ShapeError(f"{name}: input of shape {input.shape} has no channels")
     if c % groups:
         raise ShapeError(
             f"{name}: the {c} channels of {input.shape} must be divisible by groups={groups}"

@@ -45,9 +45,9 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
         raise ShapeError(
             f"{name}: indices must have the input's shape {given.shape}, got {indices.shape}"
         )
-    kernel = as_tuple(name, "kernel_size", kernel_size, 2, 1)
-    stride = kernel if stride is None else as_tuple(name, "stride", stride, 2, 1)
-    padding = as_tuple(name, "padding", padding, 2, 0)
+    kernel = as_tuple(name, "kernel_size", kernel_size, 2, 1, exact=True)
+    stride = kernel if stride is None else as_tuple(name, "stride", stride, 2, 1, exact=True)
+    padding = as_tuple(name, "padding", padding, 2, 0, exact=True)
     out = _unpooled_size(name, input.shape[2:], kernel, stride, padding, output_size)
     # A copy: the caller may change the indices before backward needs them.
     places = indices.array.reshape(input.shape).copy()

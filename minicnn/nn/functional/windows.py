@@ -11,10 +11,10 @@ from minicnn.tensor import apply
 
 
 def _window_arguments(name, kernel_size, dilation, padding, stride):
-    kernel = as_tuple(name, "kernel_size", kernel_size, 2, 1)
-    stride = as_tuple(name, "stride", stride, 2, 1)
-    padding = as_tuple(name, "padding", padding, 2, 0)
-    return kernel, stride, padding, as_tuple(name, "dilation", dilation, 2, 1)
+    kernel = as_tuple(name, "kernel_size", kernel_size, 2, 1, exact=True)
+    stride = as_tuple(name, "stride", stride, 2, 1, exact=True)
+    padding = as_tuple(name, "padding", padding, 2, 0, exact=True)
+    return kernel, stride, padding, as_tuple(name, "dilation", dilation, 2, 1, exact=True)
 
 
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):

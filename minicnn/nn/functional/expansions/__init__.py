@@ -4,10 +4,22 @@
 and the same gradients.
 """
 
-from minicnn.nn.functional.expansions import activations, linear, losses, normalization, windows
+from minicnn.nn.functional.expansions import (
+    activations,
+    borders,
+    linear,
+    losses,
+    normalization,
+    pooling,
+    resampling,
+    windows,
+)
 
 EXPANSIONS = {
     **windows.EXPANSIONS,
+    **pooling.EXPANSIONS,
+    **borders.EXPANSIONS,
+    **resampling.EXPANSIONS,
     **linear.EXPANSIONS,
     **activations.EXPANSIONS,
     **normalization.EXPANSIONS,

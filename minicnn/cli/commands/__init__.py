@@ -1,0 +1,1 @@
+"""One command a file; `minicnn.cli.command.commands` finds them."""

@@ -1,0 +1,274 @@
+"""What PyTorch's pickles describe, without executing them.
+
+A pickle is a program for a small stack machine: "push this number", "make a list of what was
+pushed", "call the function of that name". Python's own reader runs any function that a file names,
+which is why a pickle from a stranger can do anything. The interpreter here knows the instructions
+that build plain values; and of names, a fixed table (``pickled_names.py``), each of which stands
+for a few lines there. Every other name and instruction is an error.
+
+Tensors are described only: where their bytes are, ``pytorch.py`` knows.
+"""
+
+import io
+import pickletools
+
+from minicnn.serialization.pickled_names import known
+from minicnn.serialization.pickled_values import (
+    MOST_STEPS,
+    WHAT_IS_TAKEN,
+    Known,
+    Refused,
+    Storage,
+    check_plain,
+    checked_key,
+    is_size,
+    kind_of,
+    shown,
+)
+
+
+class Unpickler:
+    """Interprets one pickle.
+
+    Args:
+        data: bytes.
+        position: where the pickle begins.
+
+    Attributes:
+        position: where it ended.
+        views: the tensors it described, whose arrays the caller sets.
+
+    >>> import pickle
+    >>> Unpickler(pickle.dumps({"epoch": 3, "sizes": [(1, 2)]}, 2)).load()
+    {'epoch': 3, 'sizes': [(1, 2)]}
+    """
+
+    def __init__(self, data, position=0):
+        self.position = position
+        self.views = []
+        self._data = data
+        self._stack, self._below, self._memo = [], [], {}
+
+    def load(self):
+        """The value that the pickle describes.
+
+        Raises:
+            Refused: the message names what was found.
+        """
+        file = io.BytesIO(self._data)
+        file.seek(self.position)
+        try:
+            for _ in range(MOST_STEPS):
+                name = _name(file.read(1))
+                if name == "STOP":
+                    break
+                self._step(name, file)
+            else:
+                raise Refused(f"has a pickle of more than {MOST_STEPS:,} instructions")
+            value = self._stack.pop()
+        except (ValueError, OverflowError) as error:
+            raise Refused(f"is damaged or incomplete ({shown(str(error))})") from None
+        except (IndexError, KeyError):
+            raise Refused("is damaged: its pickle takes what it has not put on the stack") from None
+        self.position = file.tell()
+        check_plain(value)
+        return value
+
+    def _step(self, name, file):
+        if name in _CONSTANTS:
+            self._stack.append(_CONSTANTS[name])
+        elif name in _STEPS:
+            _STEPS[name](self, _argument(name, file))
+        elif name in _ARGUMENTS:
+            self._stack.append(_argument(name, file))
+        elif name in ("PROTO", "FRAME"):
+            _argument(name, file)
+        else:
+            what = _REFUSED.get(name, f"the instruction {name}, which torch.save does not write")
+            if name == "INST":
+                what += " " + shown(".".join(_lines(file)))
+            raise Refused(f"holds {what}; {WHAT_IS_TAKEN}")
+
+    def _text(self, argument):
+        # pickletools reads strings of Python 2 as Latin-1; PyTorch takes them for UTF-8.
+        self._stack.append(argument.encode("latin-1").decode())
+
+    # -------------------------------------------------------------- containers
+
+    def _mark(self, _):
+        self._below.append(self._stack)
+        self._stack = []
+
+    def _above_mark(self):
+        items, self._stack = self._stack, self._below.pop()
+        return items
+
+    def _last(self, n):
+        items = [self._stack.pop() for _ in range(n)]
+        return items[::-1]
+
+    def _tuple(self, _):
+        items = tuple(self._above_mark())  # first, since it brings the other stack back
+        self._stack.append(items)
+
+    def _append(self, items):
+        target = self._stack[-1]
+        if type(target) is not list:
+            raise Refused(f"is damaged: it appends to {kind_of(target)}")
+        target.extend(items)
+
+    def _set_items(self, items):
+        target = self._stack[-1]
+        if type(target) is not dict or len(items) % 2:
+            raise Refused(
+                f"is damaged: it sets an item of {kind_of(target)}, or one without a value"
+            )
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            target[checked_key(key)] = value
+
+    def _build(self, _):
+        """State dicts are OrderedDicts with an attribute `_metadata`, which nothing here needs."""
+        target, state = self._last(2)
+        if type(target) is not dict or type(state) is not dict:
+            raise Refused(f"sets the attributes of {kind_of(target)}; {WHAT_IS_TAKEN}")
+        self._stack.append(target)
+
+    # ---------------------------------------------------------------- the memo
+
+    def _put(self, index):
+        self._memo[index] = self._stack[-1]
+
+    def _memoize(self, _):
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def _get(self, index):
+        self._stack.append(self._memo[index])
+
+    # --------------------------------------------------------- names and calls
+
+    def _global(self, names):
+        self._stack.append(known(*names))
+
+    def _stack_global(self, _):
+        module, name = self._last(2)
+        if type(module) is not str or type(name) is not str:
+            raise Refused("is damaged: a name is not a string")
+        self._stack.append(known(module, name))
+
+    def _reduce(self, _):
+        function, arguments = self._last(2)
+        if type(function) is not Known or function.call is None:
+            raise Refused(f"calls {kind_of(function)}; {WHAT_IS_TAKEN}")
+        if type(arguments) is not tuple:
+            raise Refused(f"is damaged: {function.name} is called with no tuple")
+        self._stack.append(self.call(function, arguments))
+
+    def call(self, function, arguments):
+        """What the known `function` gives for the pickle's `arguments`."""
+        try:
+            return function.call(self, *arguments)
+        except TypeError:  # another number of arguments
+            raise Refused(
+                f"is damaged: {function.name} is called with {len(arguments)} arguments"
+            ) from None
+
+    def _persistent(self, _):
+        """("storage", its type, its key, the device it was on, its number of elements)."""
+        found = self._stack.pop()
+        if (
+            type(found) is not tuple
+            or len(found) not in (5, 6)
+            or found[0] != "storage"
+            or type(found[1]) is not Known
+            or found[1].dtype is None
+            or type(found[2]) is not str
+            or not is_size(found[4])
+        ):
+            raise Refused("is damaged: what should be a storage is not one")
+        _, kind, key, _, numel = found[:5]
+        dtype, itemsize = kind.dtype
+        whole = numel * itemsize
+        first, nbytes = 0, whole
+        if len(found) == 6 and found[5] is not None:  # a part of another: (key, offset, elements)
+            part = found[5]
+            if type(part) is not tuple or len(part) != 3 or not all(map(is_size, part[1:])):
+                raise Refused(f"is damaged: the part of storage '{shown(key)}' is not described")
+            first, nbytes = part[1] * itemsize, part[2] * itemsize
+            if first + nbytes > whole:
+                raise Refused(f"is damaged: a part of storage '{shown(key)}' goes beyond its end")
+        self._stack.append(Storage(key, whole, first, nbytes, dtype, itemsize))
+
+
+# ---------------------------------------------------------------- the instructions
+
+
+def _name(code):
+    opcode = pickletools.code2op.get(code.decode("latin-1"))
+    if opcode is None:
+        what = f"{code!r} is no instruction" if code else "it ends without STOP"
+        raise Refused(f"is damaged or incomplete: in its pickle, {what}")
+    return opcode.name
+
+
+def _argument(name, file):
+    """What follows the instruction `name` in the file."""
+    if name == "GLOBAL":
+        return _lines(file)
+    argument = _KINDS[name]
+    return None if argument is None else argument.reader(file)
+
+
+def _lines(file):
+    """Two lines: a module and a name in it."""
+    lines = file.readline(), file.readline()
+    if not all(line.endswith(b"\n") for line in lines):
+        raise ValueError("a name has no end")
+    return [line[:-1].decode() for line in lines]
+
+
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+_KINDS = {opcode.name: opcode.arg for opcode in pickletools.opcodes}
+_ARGUMENTS = {  # they push what follows them
+    *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
+    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+}
+_STEPS = {
+    "BINSTRING": Unpickler._text,
+    "SHORT_BINSTRING": Unpickler._text,
+    "MARK": Unpickler._mark,
+    "EMPTY_LIST": lambda self, _: self._stack.append([]),
+    "EMPTY_DICT": lambda self, _: self._stack.append({}),
+    "TUPLE": Unpickler._tuple,
+    "TUPLE1": lambda self, _: self._stack.append(tuple(self._last(1))),
+    "TUPLE2": lambda self, _: self._stack.append(tuple(self._last(2))),
+    "TUPLE3": lambda self, _: self._stack.append(tuple(self._last(3))),
+    "APPEND": lambda self, _: self._append(self._last(1)),
+    "APPENDS": lambda self, _: self._append(self._above_mark()),
+    "SETITEM": lambda self, _: self._set_items(self._last(2)),
+    "SETITEMS": lambda self, _: self._set_items(self._above_mark()),
+    "BUILD": Unpickler._build,
+    "BINPUT": Unpickler._put,
+    "LONG_BINPUT": Unpickler._put,
+    "MEMOIZE": Unpickler._memoize,
+    "BINGET": Unpickler._get,
+    "LONG_BINGET": Unpickler._get,
+    "GLOBAL": Unpickler._global,
+    "STACK_GLOBAL": Unpickler._stack_global,
+    "REDUCE": Unpickler._reduce,
+    "BINPERSID": Unpickler._persistent,
+}
+_REFUSED = {
+    "EMPTY_SET": "a set",
+    "FROZENSET": "a frozen set",
+    "BINBYTES": "a bytes object",
+    "SHORT_BINBYTES": "a bytes object",
+    "BINBYTES8": "a bytes object",
+    "BYTEARRAY8": "a bytearray",
+    "NEWOBJ": "an object of a class (NEWOBJ)",
+    "NEWOBJ_EX": "an object of a class (NEWOBJ_EX)",
+    "OBJ": "an object of a class (OBJ)",
+    "INST": "an object of the class",
+    "EXT1": "an object of Python's extension registry (EXT1)",
+    "EXT2": "an object of Python's extension registry (EXT2)",
+    "EXT4": "an object of Python's extension registry (EXT4)",
+}

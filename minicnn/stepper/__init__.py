@@ -1,0 +1,5 @@
+"""Readers of a trace: cards in a terminal, a page for a browser."""
+
+from minicnn.stepper import notebook
+from minicnn.stepper.cards import card
+from minicnn.stepper.terminal import show, walk

@@ -1,0 +1,217 @@
+"""`compare`: a backward of your own against the run's, and what is wrong with it.
+
+The catalogue of wrong backwards (`minicnn.checking.faults`) is run on the same arrays. A cause is
+named only if exactly one of its entries gives what the function gave, here and on every probe of
+the catalogue.
+"""
+
+import inspect
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicnn.checking.faults import SUBJECTS, of
+from minicnn.checks import ArgumentError
+from minicnn.tensor import Tensor
+from minicnn.tracing.attributes import attributes_of, operation_called, restore
+
+# A wrong array is as far from the right one as this, relative to its largest entry.
+TOLERANCE = {"float64": 1e-8, "float32": 1e-4, "float16": 2e-2}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes:
+        right: whether every gradient that was given is right.
+        short: the first wrong gradient, such as ``"dW"``; empty if all are right.
+        index: its first wrong entry.
+        got, expected: the two numbers.
+        share: the share of its entries that are wrong.
+        terms: the `Terms` of the entry, as text; empty where it cannot be written out.
+        cause: the key of the fault that reproduces it, or empty.
+        text: all of it in words.
+    """
+
+    right: bool
+    short: str = ""
+    index: tuple = ()
+    got: float | None = None
+    expected: float | None = None
+    share: float = 0.0
+    terms: str = ""
+    cause: str = ""
+    text: str = ""
+
+    def __str__(self):
+        return self.text
+
+
+def compare(step, function, operation=None):
+    """See `trace.compare`."""
+    if step.phase != "backward" or not step.results:
+        raise ArgumentError("compare: go to a backward step with gradients first (trace.goto)")
+    for value in (*step.inputs, *step.deltas):
+        if value is None or value.array is None:
+            raise ArgumentError(f"compare: an array was left out of the trace: {value}")
+    inputs = [v.array for v in step.inputs]
+    again = _fresh(step, operation)
+    again.needs = tuple(any(r.input == i for r in step.results) for i in range(len(inputs)))
+    again.run(*inputs)
+    deltas = [
+        d.array if d is not None else np.zeros(o.array.shape, o.array.dtype)
+        for d, o in zip(step.deltas, step.outputs, strict=False)
+    ]
+    expected = again.gradients(*deltas)
+    given = _ask(function, deltas[0], inputs, step.attributes, len(inputs))
+    for result in step.results:
+        got, right = given[result.input], expected[result.input]
+        if got is None:
+            continue
+        found = _first_difference(step, result, got, right, step.recording.sample)
+        if found is not None:
+            cause = _cause(step, function, given, again, inputs, deltas)
+            return _report(step, result, found, cause)
+    checked = [r.short for r in step.results if given[r.input] is not None]
+    if not checked:
+        raise ArgumentError("compare: the function returned None for every gradient")
+    return Comparison(True, text=f"{', '.join(checked)} of {step.title}: right, every entry")
+
+
+def _fresh(step, operation):
+    if operation is None:
+        return restore(step)
+    again = type(operation).__new__(type(operation))
+    vars(again).update(vars(operation))
+    vars(again).update({n: v.array for n, v in step.saved.items()})
+    again.freed = False
+    return again
+
+
+def _ask(function, delta, inputs, attributes, count):
+    """What the function gives for each input: a list of arrays and None."""
+    parameters = inspect.signature(function).parameters
+    everything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    options = {k: v for k, v in attributes.items() if everything or k in parameters}
+    positional = [
+        p for p in parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in attributes
+    ]  # fmt: skip
+    takes_all = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    arguments = [delta.copy(), *[a.copy() for a in inputs]]
+    if not takes_all:
+        arguments = arguments[: len(positional)]
+    result = function(*arguments, **options)
+    result = list(result) if isinstance(result, (tuple, list)) else [result]
+    if len(result) > count:
+        raise ArgumentError(f"compare: {count} gradients at most are asked for, got {len(result)}")
+    result += [None] * (count - len(result))
+    return [_array(r) for r in result]
+
+
+def _array(value):
+    if value is None:
+        return None
+    return value.array if isinstance(value, Tensor) else np.asarray(value)
+
+
+def _wrong(got, right):
+    """A mask of the wrong entries."""
+    tolerance = TOLERANCE.get(right.dtype.name, 1e-4) * max(
+        float(np.abs(right).max(initial=0)), 1e-12
+    )
+    with np.errstate(invalid="ignore"):
+        return ~(np.abs(got.astype(np.float64) - right) <= tolerance)
+
+
+def _first_difference(step, result, got, right, sample):
+    if got.shape != right.shape:
+        return (), None, None, 1.0, f"shape {got.shape}, expected {right.shape}"
+    wrong = _wrong(got, right)
+    if not wrong.any():
+        return None
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    value = result.contribution
+    index = (at[0] + (sample or 0), *at[1:]) if value.batched and at else at
+    return index, float(got[at]), float(right[at]), float(wrong.mean()), ""
+
+
+def _report(step, result, found, cause):
+    index, got, expected, share, shape = found
+    head = f"{result.short} of {step.title}"
+    if shape:
+        text = f"{head}: {shape}"
+    else:
+        text = (
+            f"{head}: wrong in {share:.0%} of its entries. First at {index}: {got:.6g}, "
+            f"expected {expected:.6g}"
+        )
+    terms = ""
+    if not shape:
+        try:
+            terms = str(step.terms(result.short, index))
+            text += f"\n{terms}"
+        except (ArgumentError, IndexError):
+            pass
+    if cause is not None:
+        text += f"\ncause: {cause.description} [{cause.key}]"
+    key = "" if cause is None else cause.key
+    return Comparison(False, result.short, index, got, expected, share, terms, key, text)
+
+
+# ------------------------------------------------------------------------ the cause
+
+
+def _cause(step, function, given, right, inputs, deltas):
+    """The one fault that gives the same arrays as the function, here and on its probes; or None."""
+    kind = operation_called(step.operation)
+    subject = next((s for s in SUBJECTS.values() if s.right is kind), None)
+    if subject is None:
+        return None
+    same = []
+    for fault in of(subject.name):
+        broken = fault.broken.__new__(fault.broken)
+        vars(broken).update(vars(right))
+        broken.needs = right.needs
+        try:
+            broken.run(*inputs)
+            gradients = broken.gradients(*deltas)
+        except Exception:
+            continue
+        if _equal(given, gradients):
+            same.append(fault)
+    return _only_one(same, subject, function, len(inputs))
+
+
+def _equal(given, gradients):
+    pairs = [(a, b) for a, b in zip(given, gradients, strict=True) if a is not None]
+    return bool(pairs) and all(
+        b is not None and a.shape == b.shape and not _wrong(a, b).any() for a, b in pairs
+    )
+
+
+def _only_one(candidates, subject, function, count):
+    """The fault among the candidates that the function agrees with on every probe, if just one."""
+    rng = np.random.default_rng(0)
+    for probe in subject.probes:
+        if len(candidates) < 1 or probe.around is not None:
+            continue
+        arrays = [np.asarray(a, np.float64) for a in probe.inputs(rng)]
+        arguments = probe.arguments(*arrays) if callable(probe.arguments) else probe.arguments
+        right = subject.right(*arguments)
+        result = right.run(*arrays)
+        outputs = result if isinstance(result, tuple) else (result,)
+        deltas = [rng.standard_normal(o.shape) for o in outputs]
+        try:
+            given = _ask(function, deltas[0], arrays, attributes_of(right), len(arrays))
+        except Exception:
+            return None
+        kept = []
+        for fault in candidates:
+            broken = fault.broken(*arguments)
+            broken.run(*arrays)
+            if _equal(given, broken.gradients(*deltas)):
+                kept.append(fault)
+        candidates = kept
+    return candidates[0] if len(candidates) == 1 else None

@@ -1,0 +1,150 @@
+"""`Value`: one array of a run as it was when it was recorded, and what can be said about it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+TOP = 8  # how many of the largest entries a digest names
+THUMBNAILS, THUMBNAIL_SIZE = 8, 16
+BINS = 32
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers about a whole array, all samples of the batch included.
+
+    `minimum`, `maximum`, `mean` and `norm` (the L2 norm) are of the finite entries; None where
+    there are none. `zeros` is the share of entries that are exactly 0.
+    """
+
+    shape: tuple
+    dtype: str
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    norm: float
+    zeros: float
+    nan: int
+    infinite: int
+
+    @property
+    def abs_max(self):
+        """The largest absolute value; infinite or NaN if such entries are there."""
+        if self.nan:
+            return float("nan")
+        if self.infinite:
+            return float("inf")
+        return 0.0 if self.minimum is None else max(abs(self.minimum), abs(self.maximum))
+
+
+def statistics(array):
+    """The `Statistics` of an array.
+
+    >>> statistics(np.array([0.0, 3.0, -4.0])).norm
+    5.0
+    """
+    numbers = array if array.dtype.kind in "fc" else array.astype(np.float64)
+    finite = np.isfinite(numbers)
+    whole = bool(finite.all())
+    values = numbers if whole else numbers[finite]
+    wide = values.astype(np.float64)
+    empty = not values.size
+    return Statistics(
+        shape=tuple(array.shape),
+        dtype=array.dtype.name,
+        minimum=None if empty else float(values.min()),
+        maximum=None if empty else float(values.max()),
+        mean=None if empty else float(wide.mean()),
+        norm=float(np.sqrt((wide * wide).sum())),
+        zeros=float((array == 0).mean()) if array.size else 0.0,
+        nan=0 if whole else int(np.isnan(numbers).sum()),
+        infinite=0 if whole else int(np.isinf(numbers).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What is kept of an array that is too large to keep.
+
+    Attributes:
+        counts, edges: a histogram of the finite entries.
+        thumbnails: the first maps, (maps, rows, columns), every k-th pixel of each.
+        stride: that k, down and across.
+        top: the entries with the largest absolute values, pairs (index, value).
+    """
+
+    counts: tuple
+    edges: tuple
+    thumbnails: np.ndarray
+    stride: tuple
+    top: tuple
+
+
+def digest(array):
+    """The `Digest` of an array; of the first sample's maps where there are several."""
+    numbers = array.astype(np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    counts, edges = np.histogram(finite, BINS) if finite.size else (np.zeros(1), np.zeros(2))
+    maps = array.reshape(-1, *array.shape[-2:]) if array.ndim >= 2 else array.reshape(1, 1, -1)
+    stride = tuple(max(1, -(-size // THUMBNAIL_SIZE)) for size in maps.shape[1:])
+    size = np.abs(np.nan_to_num(numbers.ravel(), nan=np.inf))
+    largest = np.argpartition(-size, min(TOP, size.size - 1))[:TOP] if size.size else []
+    largest = sorted(largest, key=lambda k: (-size[k], k))
+    return Digest(
+        counts=tuple(int(c) for c in counts),
+        edges=tuple(float(e) for e in edges),
+        thumbnails=np.array(maps[:THUMBNAILS, :: stride[0], :: stride[1]], np.float32),
+        stride=stride,
+        top=tuple(
+            (tuple(int(i) for i in np.unravel_index(k, array.shape)), float(array.ravel()[k]))
+            for k in largest
+        ),
+    )
+
+
+@dataclass
+class Value:
+    """One array of a run.
+
+    Attributes:
+        number: its position in `Trace.values`.
+        name: what it is, such as ``"conv1.weight"`` or ``"conv1 (output)"``.
+        array: a copy; only the sample that is shown (with a first axis of size 1) where the array
+            is `batched`; None where it was left out.
+        batched: whether the first axis is the batch.
+        statistics: of the whole array.
+        left_out: why `array` is None, a sentence; else empty.
+        digest: what was kept instead.
+        parameter: whether it is a parameter or a buffer of the model.
+    """
+
+    number: int
+    name: str
+    array: np.ndarray | None
+    batched: bool
+    statistics: Statistics
+    left_out: str = ""
+    digest: Digest | None = field(default=None, repr=False)
+    parameter: bool = False
+
+    @property
+    def shape(self):
+        """The shape of the whole array."""
+        return self.statistics.shape
+
+    @property
+    def abs_max(self):
+        """The largest absolute value of the whole array."""
+        return self.statistics.abs_max
+
+    def __str__(self):
+        s = self.statistics
+        size = " × ".join(map(str, s.shape)) or "a number"
+        if s.minimum is None:
+            return f"{self.name}: {size}, {s.nan} NaN, {s.infinite} infinite"
+        text = f"{self.name}: {size}, {s.minimum:.4g} … {s.maximum:.4g}"
+        if s.zeros:
+            text += f", {s.zeros:.0%} zeros"
+        if s.nan or s.infinite:
+            text += f", {s.nan} NaN, {s.infinite} infinite"
+        return text
