@@ -13,10 +13,8 @@ check for it would keep the loops from becoming vector instructions.
 import numpy as np
 from numba import prange
 
-from minicnn.kernels import plain
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.registry import register
 from minicnn.shapes import output_size
 
 
@@ -129,16 +127,9 @@ def _weight_gradient(delta, x, gradient, sh, sw, ph, pw, dh, dw):
                 gradient[out, 0, i, j] = total + parts.sum()
 
 
-@register("conv2d", "cpu")
-def conv2d(x, w, stride, padding, dilation, groups):
-    """Depthwise here, everything else as columns and one matrix product."""
-    if groups == 1 or groups != x.shape[1]:
-        return plain.conv2d(x, w, stride, padding, dilation, groups)
-    return _depthwise(x, w, stride, padding, dilation)
-
-
 @through_float32
-def _depthwise(x, w, stride, padding, dilation):
+def conv2d(x, w, stride, padding, dilation):
+    """Z, with as many groups as x has channels."""
     out = tuple(map(output_size, x.shape[2:], w.shape[2:], stride, padding, dilation))
     y = np.empty((len(x), len(w), *out), x.dtype)
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
@@ -146,30 +137,18 @@ def _depthwise(x, w, stride, padding, dilation):
     return y
 
 
-@register("conv2d_input_gradient", "cpu")
-def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
-    if groups == 1 or w.shape[1] != 1:
-        return plain.conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups)
-    return _depthwise_input_gradient(delta, w, size, stride, padding, dilation, groups)
-
-
 @through_float32
-def _depthwise_input_gradient(delta, w, size, stride, padding, dilation, groups):
+def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
+    """∂L/∂X, for an input of `groups` channels and that `size`."""
     dx = np.empty((len(delta), groups, *size), delta.dtype)
     delta, w = np.ascontiguousarray(delta), np.ascontiguousarray(w)
     _input_gradient(delta, w, dx, *stride, *padding, *dilation)
     return dx
 
 
-@register("conv2d_weight_gradient", "cpu")
-def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
-    if groups == 1 or groups != x.shape[1]:
-        return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
-    return _depthwise_weight_gradient(delta, x, kernel, stride, padding, dilation)
-
-
 @through_float32
-def _depthwise_weight_gradient(delta, x, kernel, stride, padding, dilation):
+def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation):
+    """∂L/∂W, for kernels of that size."""
     dw = np.empty((delta.shape[1], 1, *kernel), delta.dtype)
     delta, x = np.ascontiguousarray(delta), np.ascontiguousarray(x)
     _weight_gradient(delta, x, dw, *stride, *padding, *dilation)

@@ -1,6 +1,11 @@
 """How the Numba kernels are compiled."""
 
+import hashlib
 import os
+import tempfile
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 import numba
 
@@ -25,16 +30,51 @@ def _start_threads():
 _start_threads()
 
 
-def jit(function):
-    """Compile `function` with parallel loops, keep the machine code on disk, run it locked.
+@cache
+def _version():
+    """A name for the kernels' sources as they are now: other sources, other machine code."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
-    A kernel calls no other compiled function: Numba's cache would not notice when that changes.
+
+@cache
+def cache_folder():
+    """Where machine code is kept from one run to the next; None where nothing can be written.
+
+    Numba's own cache looks only at the file of the kernel itself. A kernel that is made of pieces
+    from other files (`vectors.py`) would stay as it was when those change, so the folder's name
+    depends on the sources of all. MINICNN_HOME, if set, says where it lies; else it is the user's
+    cache folder, as for weights.
     """
+    home = os.environ.get("MINICNN_HOME")
+    base = Path(home) if home else Path("~/.cache/minicnn").expanduser()
+    folder = base / "kernels" / _version()
     try:
-        compiled = numba.njit(parallel=True, cache=True)(function)
-    except RuntimeError:
-        # Neither the package's folder nor the user's cache folder can be written to.
-        compiled = numba.njit(parallel=True)(function)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # read-only, full, or no home at all
+        return None
+
+
+@contextmanager
+def _caching():
+    """Inside, Numba puts its cache into our folder; what the user has set holds again after."""
+    before, folder = numba.config.CACHE_DIR, cache_folder()
+    if folder is not None:
+        numba.config.CACHE_DIR = str(folder)
+    try:
+        yield folder is not None
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def jit(function):
+    """Compile `function` with parallel loops, keep the machine code on disk, run it locked."""
+    with _caching() as possible:
+        compiled = numba.njit(parallel=True, cache=possible)(function)
 
     def run(*arguments):
         with compute_lock:

@@ -1,0 +1,203 @@
+"""Train any of minicnn's networks on digits or pieces of clothing.
+
+    python examples/train_network.py --model resnet20
+    python examples/train_network.py --model mobilenet_v2 --images 2000 --epochs 4
+    python examples/train_network.py --model googlenet --dataset fashion-mnist --data-dir DIR
+
+The images have one channel and 28 × 28 pixels. They are enlarged to what the network can work with
+and, where it reads colours, repeated in three channels. Each network is the published one, with ten
+outputs; nothing in it is cut down.
+"""
+
+import argparse
+import sys
+import time
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+import minicnn as mc
+import minicnn.nn.functional as F
+from minicnn import checks, data, optim
+from minicnn.data import transforms as T
+from minicnn.training import DivergenceError, check_loss
+
+# How to train the networks whose name begins so; the longest beginning counts. The images' size is
+# one that leaves something to look at after the last pooling. Networks without batch
+# normalisation need a smaller rate, and those with large fully connected layers fewer epochs.
+RECIPES = {
+    "": {"size": 64, "lr": 0.05, "epochs": 4},
+    "lenet": {"size": 28, "lr": 0.05, "epochs": 10},
+    "alexnet": {"size": 64, "lr": 0.005, "epochs": 8},
+    "alexnet_paper": {"size": 227, "lr": 0.005, "epochs": 4},
+    "vgg": {"size": 32, "lr": 0.01, "epochs": 6},
+    "resnet20": {"size": 28, "lr": 0.1, "epochs": 6},
+    "resnet32": {"size": 28, "lr": 0.1, "epochs": 6},
+    "plain": {"size": 28, "lr": 0.05, "epochs": 6},
+    "googlenet": {"size": 64, "lr": 0.02, "epochs": 5},
+    "inception": {"size": 96, "lr": 0.02, "epochs": 4},
+    "shufflenet": {"size": 64, "lr": 0.1, "epochs": 8},
+    "mobilenet": {"size": 64, "lr": 0.05, "epochs": 6},
+    "efficientnet": {"size": 64, "lr": 0.05, "epochs": 6},
+}
+OPTIONS = {"inception_v3": {"aux_logits": False}, "googlenet": {"aux_logits": False}}
+MEAN_STD = {"mnist": (0.1307, 0.3081), "fashion-mnist": (0.2860, 0.3530)}
+USER_ERRORS = (
+    checks.ArgumentError,
+    checks.DtypeError,
+    checks.MissingPartError,
+    checks.ShapeError,
+    DivergenceError,
+    OSError,
+)
+
+
+def recipe_of(name):
+    """The recipe of the network called `name`."""
+    return RECIPES[max((b for b in RECIPES if name.startswith(b)), key=len)]
+
+
+def parse_arguments(argv):
+    parser = argparse.ArgumentParser(
+        description="Train a network of minicnn's on digits or pieces of clothing.",
+        epilog="minicnn models lists the networks",
+    )
+    parser.add_argument("--model", default="resnet20", help="its name (default: %(default)s)")
+    parser.add_argument("--dataset", choices=tuple(MEAN_STD), default="mnist")
+    parser.add_argument("--data-dir", help="its files; without it, the bundled digits")
+    parser.add_argument("--images", type=int, default=4000, help="training images to use")
+    parser.add_argument("--test-images", type=int, default=1000)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--lr", type=float, help="the rate at the start; it falls along a cosine")
+    parser.add_argument("--size", type=int, help="pixels to which the images are enlarged")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save", metavar="PATH", help="where to write the weights")
+    parser.add_argument("--plain", action="store_true", help="lines of text, no progress bar")
+    arguments = parser.parse_args(argv)
+    for name in ("images", "test_images", "epochs", "batch_size", "size"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            parser.error(f"argument --{name.replace('_', '-')}: must be at least 1, got {value}")
+    if arguments.seed < 0:
+        parser.error(f"argument --seed: must be at least 0, got {arguments.seed}")
+    for name, value in recipe_of(arguments.model).items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    return arguments
+
+
+def load_images(arguments, train):
+    """The first so many images of a part of the data set."""
+    transform = T.Compose([T.ToTensor(), T.Normalize(*MEAN_STD[arguments.dataset])])
+    if arguments.dataset == "fashion-mnist":
+        root = arguments.data_dir or "data"
+        found = data.FashionMNIST(root, train, transform, download=arguments.data_dir is None)
+    elif arguments.data_dir:
+        found = data.MNIST(arguments.data_dir, train, transform)
+    else:
+        found = data.BundledMNIST(train, transform)
+    wanted = arguments.images if train else arguments.test_images
+    return data.Subset(found, range(min(wanted, len(found))))
+
+
+def make_model(name):
+    """The network with ten outputs."""
+    return mc.models.get_model(name, num_classes=10, **OPTIONS.get(name, {}))
+
+
+def as_input(images, channels, size):
+    """Images (N, 1, 28, 28) as (N, `channels`, `size`, `size`)."""
+    if size != images.shape[2]:
+        images = F.interpolate(images, size=(size, size), mode="bilinear")
+    return images.repeat(1, channels, 1, 1) if channels > 1 else images
+
+
+def channels_of(model):
+    """How many channels the first convolution reads."""
+    return next(p.shape[1] for p in model.parameters() if p.ndim == 4)
+
+
+def scores_of(model, images):
+    """The class scores; networks with auxiliary heads give them first."""
+    result = model(images)
+    return result if hasattr(result, "shape") else result[0]
+
+
+def train(model, loader, arguments, console):
+    """Stochastic gradient descent with momentum; the rate falls along a cosine to 0."""
+    optimizer = optim.SGD(model.parameters(), arguments.lr, momentum=0.9, weight_decay=1e-4)
+    steps = arguments.epochs * len(loader)
+    scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    channels, step = channels_of(model), 0
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    plain = arguments.plain or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=plain) as bar:
+        task = bar.add_task("compiling kernels (once)", total=steps)
+        for epoch in range(arguments.epochs):
+            model.train()
+            start, total, correct, seen = time.perf_counter(), 0.0, 0, 0
+            for images, labels in loader:
+                step += 1
+                scores = scores_of(model, as_input(images, channels, arguments.size))
+                loss = F.cross_entropy(scores, labels)
+                check_loss(loss.item(), model, images, step=step)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                scheduler.step()
+                total += loss.item() * len(labels)
+                correct += int((scores.argmax(1) == labels).sum())
+                seen += len(labels)
+                text = f"epoch {epoch + 1}/{arguments.epochs}  loss {total / seen:.4f}"
+                bar.update(task, completed=step, description=text)
+            rate = seen / (time.perf_counter() - start)
+            console.print(
+                f"epoch {epoch + 1}/{arguments.epochs}  loss {total / seen:.4f}  "
+                f"accuracy {correct / seen:.4f}  {rate:,.0f} images/s",
+                highlight=False,
+            )
+
+
+@mc.no_grad()
+def accuracy(model, loader, size):
+    """The share of images whose class has the highest score."""
+    model.eval()
+    channels, right = channels_of(model), []
+    for images, labels in loader:
+        scores = scores_of(model, as_input(images, channels, size))
+        right.append((scores.argmax(1) == labels).numpy())
+    return float(np.concatenate(right).mean())
+
+
+def main(argv=None):
+    arguments = parse_arguments(argv)
+    console = Console(soft_wrap=True)
+    try:
+        mc.manual_seed(arguments.seed)
+        model = make_model(arguments.model)
+        training, test = load_images(arguments, True), load_images(arguments, False)
+        count = sum(p.numel() for p in model.parameters())
+        console.print(
+            f"{arguments.model}, {count:,} parameters; {len(training):,} training images and "
+            f"{len(test):,} test images of {arguments.size} × {arguments.size}",
+            highlight=False,
+        )
+        loader = data.DataLoader(training, arguments.batch_size, shuffle=True, drop_last=True)
+        train(model, loader, arguments, console)
+        found = accuracy(model, data.DataLoader(test, 100), arguments.size)
+        if arguments.save:
+            mc.save(model.state_dict(), arguments.save)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    print(f"test accuracy: {found:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,342 @@
+"""Convolution and its gradients in float32: long lines, read at shifted places.
+
+`minicnn.kernels.cpu.shifts` explains where the numbers lie, `minicnn.kernels.cpu.vectors` the
+innermost loops. What is between them is here:
+
+* `_lay_out` copies images with their padding, sorted by remainders of the stride;
+* `_correlate` computes Z = W ⊗ X (eq. 1.11), and with rot180 of W and the padded δ in the places of
+  W and X also ∂L/∂X (1.9): rectangle by rectangle, a block of maps by a stretch of the line;
+* `_weight_gradient` computes ∂L/∂W (1.12): each entry is the product of a line of δ, with zeros
+  where there is no window, and the shifted line of X.
+
+The work is cut into pieces whose operands stay in the cache of one core (256 kB to 1 MB).
+"""
+
+import numpy as np
+from numba import prange
+
+from minicnn.kernels import plain
+from minicnn.kernels.cpu import depthwise
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
+from minicnn.kernels.cpu.vectors import DOTS, TILES, WIDTH, make_dots, make_tile
+from minicnn.kernels.registry import register
+from minicnn.kernels.threads import get_num_threads
+
+CACHE = 64 * 2**10  # floats that a stretch of lines may have to stay in the cache
+DELTA_CACHE = 192 * 2**10  # floats of δ that the weight gradient goes through at a time
+
+_tile0, _tile1, _tile2, _tile3 = (make_tile(*shape) for shape in TILES)
+_dots = make_dots(*DOTS)
+_ROWS = tuple(rows for rows, _ in TILES)
+_LANES = tuple(vectors * WIDTH for _, vectors in TILES)
+_MOST = max(r * v for r, v in zip(_ROWS, _LANES, strict=True))
+_DOT_ROWS, _DOT_COLUMNS = DOTS
+
+
+@jit
+def _lay_out(x, lines, before, parts, rows, pitch):
+    """x (N, C, H, W) → lines (N, C, parts, rows, pitch): padded, sorted by the stride's remainders.
+
+    `before` counts the rows above and columns to the left; the rest of a line is filled with zeros.
+    """
+    n, c, height, width = x.shape
+    down, across = parts
+    flat_x, flat = x.reshape(-1), lines.reshape(-1)
+    plane = down * across * rows * pitch
+    for image in prange(n * c):
+        for part in range(down * across):
+            for r in range(rows):
+                target = np.uint64(image * plane + (part * rows + r) * pitch)
+                y = r * down + part // across - before[0]
+                if y < 0 or y >= height:
+                    for q in range(np.uint64(pitch)):
+                        flat[target + q] = 0
+                    continue
+                column = part % across - before[1]
+                # Places first … last − 1 of the line hold pixels, the others padding.
+                first = min(max(0, -(column // across)), pitch)
+                last = max(first, min(pitch, (width - 1 - column) // across + 1))
+                source = np.uint64((image * height + y) * width + first * across + column)
+                for q in range(np.uint64(first)):
+                    flat[target + q] = 0
+                start, count = target + np.uint64(first), np.uint64(last - first)
+                if across == 1:
+                    for q in range(count):
+                        flat[start + q] = flat_x[source + q]
+                else:
+                    step = np.uint64(across)
+                    for q in range(count):
+                        flat[start + q] = flat_x[source + q * step]
+                start = target + np.uint64(last)
+                for q in range(np.uint64(pitch - last)):
+                    flat[start + q] = 0
+
+
+@jit
+def _pack(w, entries, packed, swap):
+    """The weights in the order in which rectangles need them: (groups, blocks, K, rows).
+
+    w is (groups, maps, channels, entries); a block is `rows` maps (with `swap`: channels, and K
+    runs over maps and entries), the last one filled up with zeros.
+    """
+    groups, blocks, steps, rows = packed.shape
+    count = len(entries)
+    for place in prange(groups * blocks):
+        g, block = place // blocks, place % blocks
+        for k in range(steps):
+            inner, entry = k // count, entries[k % count]
+            for i in range(rows):
+                outer = block * rows + i
+                if swap:
+                    inside = outer < w.shape[2]
+                    packed[g, block, k, i] = w[g, inner, outer, entry] if inside else 0
+                else:
+                    inside = outer < w.shape[1]
+                    packed[g, block, k, i] = w[g, outer, inner, entry] if inside else 0
+
+
+@jit
+def _correlate(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group):
+    """Rectangle by rectangle, for each image and map: z[o] = b + Σ_k w[k] · line[offset[k] + o].
+
+    Args:
+        lines: flat. sizes: the number of images, and the floats of an image and of a group in it.
+        offset: distances. packed: weights as `_pack` leaves them. start: b, (groups, maps).
+        y: flat, what to write to. kind: which of the TILES.
+        length, pitch, out: see `Lines`.
+        target: distances in y from one image, map, row and column to the next; the first place.
+        group: how many rectangles, one after the other, are worked on as a piece.
+    """
+    groups, blocks, steps, rows = packed.shape
+    maps = start.shape[1]
+    images, image_size, group_size = sizes
+    lanes = _LANES[kind]
+    a, begin = packed.reshape(-1), start.reshape(-1)
+    per_image = (length + lanes - 1) // lanes
+    total = images * per_image
+    pieces = (total + group - 1) // group
+    to_image, to_map, to_row, to_column, to_first = target
+    dense = pitch == out[1] and to_column == 1 and to_row == pitch
+    for piece in prange(pieces):
+        scratch = np.empty(_MOST, np.float32)
+        padded = np.zeros(rows, np.float32)
+        for g in range(groups):
+            for block in range(blocks):
+                used = min(rows, maps - block * rows)
+                for i in range(used):
+                    padded[i] = begin[g * maps + block * rows + i]
+                a0 = (g * blocks + block) * steps * rows
+                for number in range(piece * group, min(total, (piece + 1) * group)):
+                    image = number // per_image
+                    # The last rectangle of an image begins earlier rather than end behind it.
+                    o = max(0, min(number % per_image * lanes, length - lanes))
+                    x0 = image * image_size + g * group_size + o
+                    y0 = to_first + image * to_image + (g * maps + block * rows) * to_map
+                    direct = dense and used == rows and length >= lanes
+                    z, z0, z_pitch = (y, y0 + o, to_map) if direct else (scratch, 0, lanes)
+                    if kind == 0:
+                        _tile0(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                    elif kind == 1:
+                        _tile1(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                    elif kind == 2:
+                        _tile2(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                    else:
+                        _tile3(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                    if direct:
+                        continue
+                    # Only windows are copied: the first out[1] places of each row of the line.
+                    for r in range(o // pitch, min(out[0], (o + lanes - 1) // pitch + 1)):
+                        left = max(o, r * pitch)
+                        count = min(o + lanes, r * pitch + out[1]) - left
+                        if count <= 0:
+                            continue
+                        place = y0 + r * to_row + (left - r * pitch) * to_column
+                        for i in range(used):
+                            here = np.uint64(place + i * to_map)
+                            source = np.uint64(i * lanes + left - o)
+                            if to_column == 1:
+                                for q in range(np.uint64(count)):
+                                    y[here + q] = scratch[source + q]
+                            else:
+                                step = np.uint64(to_column)
+                                for q in range(np.uint64(count)):
+                                    y[here + q * step] = scratch[source + q]
+
+
+@jit
+def _weight_gradient(delta, maps, line, length, lines, sizes, offset, dw, at_once):
+    """∂L/∂W: for each map f and k, Σ over images and places of δ's line · x's line at offset[k].
+
+    Args:
+        delta: flat, (N, groups · maps, line), of which `length` places count.
+        lines, sizes, offset: as for `_correlate`.
+        dw: (groups, maps, K), to be written.
+        at_once: how many images, and how many places of a line, to go through at a time.
+    """
+    images, image_size, group_size = sizes
+    groups, _, steps = dw.shape
+    delta_image = groups * maps * line
+    some_images, stretch = at_once
+    columns = (steps + _DOT_COLUMNS - 1) // _DOT_COLUMNS
+    blocks = (maps + _DOT_ROWS - 1) // _DOT_ROWS
+    # One thread has a block of k's to itself: no two write to the same place.
+    for unit in prange(groups * columns):
+        g, k0 = unit // columns, unit % columns * _DOT_COLUMNS
+        sums = np.zeros(blocks * _DOT_ROWS * _DOT_COLUMNS, np.float32)
+        rows, where = np.empty(_DOT_ROWS, np.int64), np.empty(_DOT_COLUMNS, np.int64)
+        for j in range(_DOT_COLUMNS):
+            where[j] = offset[min(k0 + j, steps - 1)]  # what is too much is not kept
+        for n in range(0, images, some_images):
+            count = min(some_images, images - n)
+            for o in range(0, length, stretch):
+                long = min(stretch, length - o)
+                x0 = n * image_size + g * group_size + o
+                for block in range(blocks):
+                    for i in range(_DOT_ROWS):
+                        rows[i] = (g * maps + min(block * _DOT_ROWS + i, maps - 1)) * line
+                    _dots(
+                        count, long, delta, n * delta_image + o, rows, 0, delta_image,
+                        lines, x0, where, 0, image_size,
+                        sums, block * _DOT_ROWS * _DOT_COLUMNS,
+                    )  # fmt: skip
+        for f in range(maps):
+            for j in range(min(_DOT_COLUMNS, steps - k0)):
+                dw[g, f, k0 + j] = sums[f * _DOT_COLUMNS + j]
+
+
+# ------------------------------------------------------------------------ around the kernels
+
+
+def _choose(maps, length):
+    """Which of the TILES wastes least."""
+
+    def used(kind):
+        rows, lanes = _ROWS[kind], _LANES[kind]
+        return maps / (-(-maps // rows) * rows) * length / (-(-length // lanes) * lanes)
+
+    return max(range(len(TILES)), key=used)
+
+
+def _laid_out(x, before, parts, rows, pitch, room):
+    """The images as lines, flat; behind them is `room` for what a last rectangle reads in vain."""
+    n, c = x.shape[:2]
+    size = n * c * parts[0] * parts[1] * rows * pitch
+    lines = np.empty(size + room, np.float32)
+    lines[size:] = 0
+    _lay_out(np.ascontiguousarray(x), lines, before, parts, rows, pitch)
+    return lines
+
+
+def _weights(w, groups, entries, rows, swap):
+    """w (F, C/groups, kh, kw) as `_correlate` wants it."""
+    f, c, kh, kw = w.shape
+    w = np.ascontiguousarray(w).reshape(groups, f // groups, c, kh * kw)
+    outer, inner = (c, f // groups) if swap else (f // groups, c)
+    shape = (groups, -(-outer // rows), inner * len(entries), rows)
+    packed = np.empty(shape, np.float32)
+    _pack(w, entries, packed, swap)
+    return packed
+
+
+def _run(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target):
+    """`_correlate`, in pieces that suit the cache and the threads."""
+    lanes = _LANES[kind]
+    total = sizes[0] * -(-length // lanes)
+    per_lane = sizes[2] / max(1, length)  # floats read for each place
+    fits = int(CACHE / max(1.0, per_lane * lanes))
+    group = max(1, min(fits, -(-total // get_num_threads())))
+    _correlate(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group)
+
+
+def _every_entry(kernel):
+    return np.arange(kernel[0] * kernel[1])
+
+
+def _is_direct(*arrays):
+    """Whether this file's kernels take the arrays: float32, and something in each."""
+    return all(a.dtype == np.float32 and a.size for a in arrays)
+
+
+@register("conv2d", "cpu")
+def conv2d(x, w, stride, padding, dilation, groups):
+    if groups > 1 and groups == x.shape[1]:
+        return depthwise.conv2d(x, w, stride, padding, dilation)
+    if not _is_direct(x, w):
+        return plain.conv2d(x, w, stride, padding, dilation, groups)
+    (n, c, *size), (f, per_group, *kernel) = x.shape, w.shape
+    lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
+    y = np.empty((n, f, *lines.out), np.float32)
+    kind = _choose(f // groups, lines.length)
+    room = _LANES[kind]
+    if lines.copied or lines.length < room:
+        source = _laid_out(x, padding, lines.parts, lines.rows, lines.pitch, room)
+    else:
+        source = np.ascontiguousarray(x).reshape(-1)
+    packed = _weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
+    start = np.zeros((groups, f // groups), np.float32)
+    sizes = n, c * lines.plane, per_group * lines.plane
+    oh, ow = lines.out
+    target = f * oh * ow, oh * ow, ow, 1, 0
+    _run(
+        source, sizes, lines.offset, packed, start, y.reshape(-1), kind,
+        lines.length, lines.pitch, lines.out, target,
+    )  # fmt: skip
+    return y
+
+
+@register("conv2d_input_gradient", "cpu")
+def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
+    if groups > 1 and w.shape[1] == 1:
+        return depthwise.conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups)
+    if not _is_direct(delta, w):
+        return plain.conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups)
+    (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
+    maps, c, (height, width) = f // groups, per_group * groups, size
+    lines = back_lines_of(maps, tuple(size), tuple(kernel), stride, padding, dilation, tuple(out))
+    dx = np.empty((n, c, height, width), np.float32)
+    start = np.zeros((groups, per_group), np.float32)
+    plane = lines.rows * lines.pitch
+    room = max(_LANES)
+    if lines.copied or any(part.length < room for part in lines.parts):
+        source = _laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, room)
+    else:
+        source = np.ascontiguousarray(delta).reshape(-1)
+    for part in lines.parts:
+        kind = _choose(per_group, part.length)
+        packed = _weights(w, groups, part.entries, _ROWS[kind], True)
+        first = part.row * width + part.column
+        target = c * height * width, height * width, stride[0] * width, stride[1], first
+        _run(
+            source, (n, f * plane, maps * plane), part.offset, packed, start, dx.reshape(-1),
+            kind, part.length, lines.pitch, part.size, target,
+        )  # fmt: skip
+    return dx
+
+
+@register("conv2d_weight_gradient", "cpu")
+def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
+    if groups > 1 and groups == x.shape[1]:
+        return depthwise.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation)
+    if not _is_direct(delta, x):
+        return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
+    (n, f, oh, ow), (_, c, *size) = delta.shape, x.shape
+    maps, per_group = f // groups, c // groups
+    lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
+    if lines.copied:
+        source = _laid_out(x, padding, lines.parts, lines.rows, lines.pitch, 0)
+    else:
+        source = np.ascontiguousarray(x).reshape(-1)
+    if lines.pitch != ow:  # zeros where there is no window
+        delta = _laid_out(delta, (0, 0), (1, 1), oh, lines.pitch, 0)
+    else:
+        delta = np.ascontiguousarray(delta).reshape(-1)
+    line, length = oh * lines.pitch, (oh - 1) * lines.pitch + ow
+    some = max(1, DELTA_CACHE // (maps * length))
+    stretch = length if maps * length <= DELTA_CACHE else DELTA_CACHE // maps // WIDTH * WIDTH
+    dw = np.empty((groups, maps, per_group * kernel[0] * kernel[1]), np.float32)
+    _weight_gradient(
+        delta, maps, line, length, source, (n, c * lines.plane, per_group * lines.plane),
+        lines.offset, dw, (some, max(WIDTH, stretch)),
+    )  # fmt: skip
+    return dw.reshape(f, per_group, *kernel)
