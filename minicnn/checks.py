@@ -5,6 +5,7 @@ from what Python means (``ValueError``, ``TypeError``, ``IndexError``) *and* fro
 which is what PyTorch raises in the same places, so ``except`` clauses written for either work.
 """
 
+import numbers
 from difflib import get_close_matches
 
 import numpy as np
@@ -58,6 +59,25 @@ def integer(operation, argument, value):
     if not -(2**63) <= found < 2**63:
         raise ArgumentError(f"{operation}: {argument} does not fit into 64 bits, got {value}")
     return found
+
+
+def real(operation, argument, value):
+    """`value`, an integer of 64 bits or a float, as it is; a `DtypeError` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise DtypeError(f"{operation}: {argument} must be a number, got {value!r}")
+    if isinstance(value, numbers.Integral):
+        integer(operation, argument, value)
+    return value
+
+
+def sequence(operation, argument, value):
+    """The elements of a list or another iterable as a list; a `DtypeError` for anything else."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise DtypeError(
+            f"{operation}: {argument} must be a list or another iterable, got "
+            f"{type(value).__name__}"
+        )
+    return list(value)
 
 
 def flag(operation, argument, value):

@@ -12,6 +12,7 @@ from minicnn.checks import (
     IndexRangeError,
     ShapeError,
     dimension,
+    flag,
 )
 from minicnn.device import device_of
 from minicnn.dtypes import is_floating
@@ -149,6 +150,7 @@ class Tensor:
 
     def requires_grad_(self, requires_grad=True):
         """Want gradients for this leaf, or no longer; returns the tensor itself."""
+        flag("requires_grad_", "requires_grad", requires_grad)
         if requires_grad and not is_floating(self.dtype):
             raise DtypeError(
                 f"requires_grad_: only floating-point tensors can require gradients, this one is "

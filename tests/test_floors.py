@@ -13,7 +13,7 @@ FLOORS = [
     ["checks"],
     ["dtypes", "shapes", "arrays", "device", "random"],
     ["kernels"],
-    ["ops"],
+    ["ops", "drawing"],
     ["modes"],
     ["graph"],
     ["tensor"],

@@ -102,6 +102,17 @@ Tensor.__rfloordiv__ = lambda x, y: elementwise.floor_divide(y, x)
 Tensor.__rmod__ = lambda x, y: elementwise.remainder(y, x)
 Tensor.__rpow__ = lambda x, y: elementwise.pow(y, x)
 Tensor.T = property(lambda x: shaping.permute(x, tuple(reversed(range(x.ndim)))))
+
+
 # As methods these have arguments of other names, or in another order.
-Tensor.split = lambda self, split_size, dim=0: rearranging.split(self, split_size, dim)
-Tensor.where = lambda self, condition, other: elementwise.where(condition, self, other)
+def split(self, split_size, dim=0):
+    """`rearranging.split` as a method."""
+    return rearranging.split(self, split_size, dim)
+
+
+def where(self, condition, other):
+    """`elementwise.where` as a method: this tensor's values where `condition` holds."""
+    return elementwise.where(condition, self, other)
+
+
+Tensor.split, Tensor.where = split, where

@@ -5,6 +5,7 @@ import numpy as np
 from minicnn.checks import ArgumentError, DtypeError, GraphError
 from minicnn.device import as_device
 from minicnn.dtypes import as_dtype, is_floating
+from minicnn.functions.operands import tensor_only
 from minicnn.ops.arithmetic import Cast, Clone
 from minicnn.tensor import Tensor, apply
 
@@ -103,7 +104,7 @@ DTYPE_METHODS = {
 
 def type_as(input, other):
     """The tensor in the dtype of another one."""
-    return input.to(other.dtype)
+    return input.to(tensor_only("type_as", other).dtype)
 
 
 def clone(input):

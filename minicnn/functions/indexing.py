@@ -26,7 +26,10 @@ def _entry(item):
     if hasattr(item, "__index__") and not isinstance(item, (bool, np.ndarray)):
         return item.__index__()
     if isinstance(item, (list, tuple, range)):
-        item = np.array([_entry(i) for i in item], None if len(item) else np.int64)
+        try:
+            item = np.array([_entry(i) for i in item], None if len(item) else np.int64)
+        except ValueError:
+            raise IndexRangeError("index: lists of one depth must have one length") from None
     if isinstance(item, (bool, np.bool_)):
         item = np.asarray(item)
     if isinstance(item, np.ndarray) and item.dtype == np.uint8:

@@ -1,5 +1,7 @@
 """Tensors cut into parts, repeated, shifted, and with one dimension made into several."""
 
+import math
+
 from minicnn.checks import (
     ArgumentError,
     DtypeError,
@@ -65,6 +67,8 @@ def repeat(input, *repeats):
     if min(repeats, default=0) < 0:
         raise ArgumentError(f"repeat: repeats must be at least 0, got {repeats}")
     shape = (1,) * (len(repeats) - input.ndim) + input.shape
+    if math.prod(r * s for r, s in zip(repeats, shape, strict=True)) >= 2**40:
+        raise ArgumentError(f"repeat: {repeats} repeats of {input.shape} do not fit into memory")
     # (s) → (1, s) → (r, s) → (r · s), for every dimension
     apart = [n for s in shape for n in (1, s)]
     copies = [n for r, s in zip(repeats, shape, strict=True) for n in (r, s)]

@@ -67,6 +67,8 @@ def cumsum(input, dim, *, dtype=None):
     """
     dim = dimension("cumsum", dim, tensor_only("cumsum", input).ndim)
     x = _counted("cumsum", input, dtype)
+    if x.dtype == bool:
+        raise DtypeError("cumsum: bools cannot be added up as bools; leave dtype out for int64")
     return apply(reduction.CumSum(dim), x) if x.ndim else x.clone()
 
 
@@ -154,6 +156,8 @@ def _max_or_min(name, functions, input, dim, keepdim, other):
     flag(name, "keepdim", keepdim)
     if other is not None or isinstance(dim, Tensor):
         other = dim if other is None else other
+        if keepdim:
+            raise DtypeError(f"{name}: keepdim goes with a dimension, not with a second tensor")
         broadcastable(name, tensor_only(name, input).shape, tensor_only(name, other).shape)
         return of_two(input, other)
     x = tensor_only(name, input)

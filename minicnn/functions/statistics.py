@@ -53,7 +53,7 @@ def _spread(name, operation, input, dim, unbiased, keepdim, correction):
         correction = 1 if unbiased is None or unbiased else 0
     elif isinstance(correction, bool) or not isinstance(correction, (int, float)):
         raise DtypeError(f"{name}: correction must be a number, got {correction!r}")
-    elif not -(2**63) <= correction < 2**63:
+    elif isinstance(correction, int) and not -(2**63) <= correction < 2**63:
         raise ArgumentError(f"{name}: correction does not fit into 64 bits, got {correction}")
     whole = dim is None or not x.ndim
     empty = isinstance(dim, (tuple, list)) and not dim

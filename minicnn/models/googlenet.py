@@ -179,8 +179,9 @@ class GoogLeNet(nn.Module):
 def googlenet(*, weights=None, progress=True, **options):
     """GoogLeNet; `options` are those of `GoogLeNet`.
 
-    With `weights`, a name or a file, ``transform_input`` is True unless given, and the auxiliary
-    heads are dropped unless ``aux_logits=True`` is given (the published heads are untrained).
+    With `weights`, a name or a file, ``transform_input`` is True unless given (give False for a
+    network that you trained without), and the auxiliary heads are dropped unless
+    ``aux_logits=True`` is given (the published ones are untrained).
     """
     return build_with_heads(
         GoogLeNet, "googlenet", ("aux1", "aux2"), False, weights, progress, options

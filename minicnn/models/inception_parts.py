@@ -1,12 +1,15 @@
 """What the networks of the Inception family share."""
 
+from collections.abc import Mapping
+
 from minicnn import nn
 from minicnn.checks import one_of
 from minicnn.creation import tensor
 from minicnn.functions.shaping import cat, flatten
-from minicnn.models.weights import build
+from minicnn.models.weights import build, find_weights, named_weights
 from minicnn.nn import functional as F
 from minicnn.nn import init
+from minicnn.serialization import load
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, for each colour
 
@@ -93,7 +96,8 @@ def build_with_heads(network, name, heads, wanted, weights, progress, options):
     """As `build`, by torchvision's rules for networks with auxiliary heads.
 
     Published weights were made for images normalised by 0.5 (``transform_input=True`` unless
-    given), and hold the heads: those are loaded, then dropped unless asked for.
+    given), and hold the heads: those are loaded, then dropped unless asked for. So are files; only
+    one that was saved without heads is loaded into a network without.
 
     Args:
         heads: the names of the attributes that hold them.
@@ -102,13 +106,24 @@ def build_with_heads(network, name, heads, wanted, weights, progress, options):
     if weights is None:
         return build(network, name, None, progress, **options)
     keep = options.get("aux_logits", wanted)
-    options = {"transform_input": True, **options, "aux_logits": True, "init_weights": False}
+    load_heads = options.get("aux_logits") or _holds_heads(name, weights, progress, heads)
+    options = {"transform_input": True, **options, "aux_logits": load_heads, "init_weights": False}
     model = build(network, name, weights, progress, **options)
     if not keep:
         model.aux_logits = False
         for head in heads:
             setattr(model, head, None)
     return model
+
+
+def _holds_heads(name, weights, progress, heads):
+    if named_weights(name, weights) is not None:
+        return True
+    path = find_weights(name, weights, progress)
+    starts = tuple(f"{head}." for head in heads)
+    state = load(path)
+    # Of what is no dictionary of weights, `build` will say what it is.
+    return isinstance(state, Mapping) and any(str(key).startswith(starts) for key in state)
 
 
 def auxiliary_loss(outputs, target, weight=0.3, criterion=F.cross_entropy):

@@ -180,8 +180,8 @@ class Inception3(nn.Module):
         aux_logits: whether there is an auxiliary head.
         transform_input: whether images normalised by ImageNet's mean and deviation are brought to
             the range −1 … 1 first, which the published weights want.
-        init_weights: draw the weights from truncated normal distributions, with σ = 0.1 (0.01 and
-            0.001 in the head); None means True; False leaves the layers' own.
+        init_weights: draw the weights from truncated normal distributions, with σ = 0.1 (0.001
+            where the head computes its scores); None means True; False leaves the layers' own.
         dropout: of the last layer.
 
     Shapes: (N, 3, 299, 299), at least 75 × 75 → scores (N, num_classes); in training, with the
@@ -246,16 +246,17 @@ class Inception3(nn.Module):
 
 
 def _deviation(name):
-    """Of the weights of the part called so."""
-    return {"AuxLogits.conv1.conv": 0.01, "AuxLogits.fc": 0.001}.get(name, 0.1)
+    """σ of the weights of the part called so."""
+    return 0.001 if name == "AuxLogits.fc" else 0.1
 
 
 @register
 def inception_v3(*, weights=None, progress=True, **options):
     """Inception v3; `options` are those of `Inception3`.
 
-    With `weights`, a name or a file, ``transform_input`` is True unless given; the auxiliary head
-    is loaded too, and dropped with ``aux_logits=False``.
+    With `weights`, a name or a file, ``transform_input`` is True unless given (give False for a
+    network that you trained without); the auxiliary head is loaded too, and dropped with
+    ``aux_logits=False``.
     """
     return build_with_heads(
         Inception3, "inception_v3", ("AuxLogits",), True, weights, progress, options

@@ -14,9 +14,10 @@ from minicnn.tensor import Tensor
 class ImageClassification:
     """Resize the shorter side, cut out the centre, rescale to 0 … 1, normalise the channels.
 
-    Called with an image: a PIL image; a NumPy array (H, W, C) of uint8, which is treated as Pillow
-    would treat it (to the bit); or a tensor (…, C, H, W), of uint8 or of floating-point numbers in
-    [0, 1], also a batch, which is treated as torchvision treats tensors (rounded once, not twice).
+    Called with an image: a PIL image, which Pillow resizes; a NumPy array (H, W, C) of uint8, which
+    is treated as Pillow would treat it (`resize_bytes`); or a tensor (…, C, H, W), of uint8 or of
+    floating-point numbers in [0, 1], also a batch, which is treated as torchvision treats tensors
+    (rounded once, not twice).
     Gives a float32 tensor (…, C, crop_size, crop_size).
 
     Args:
@@ -81,6 +82,8 @@ class ImageClassification:
                 )
             return array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)  # (H, W, C) → (C, H, W)
         array, _ = pixels("ImageClassification", img)
+        if not array.size:
+            raise ShapeError(f"ImageClassification: the image of shape {img.shape} has no pixels")
         if isinstance(img, np.ndarray):
             array = array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)
         if array.ndim < 3:
@@ -88,8 +91,6 @@ class ImageClassification:
                 f"ImageClassification: expected a tensor (…, C, H, W), got shape {img.shape}"
             )
         self._check_channels(array.shape[-3], f"shape {tuple(img.shape)}")
-        if 0 in array.shape[-2:]:
-            raise ShapeError(f"ImageClassification: the image of shape {img.shape} has no pixels")
         size = self._size(*array.shape[-2:])
         if array.dtype == np.uint8:
             if isinstance(img, np.ndarray):

@@ -3,7 +3,8 @@
 New pixel i looks at the old ones around its centre c = (i + ½) · scale − ½ (scale: old size / new
 size), with weights w_j = w((j − c) / r) that fall with the distance: x̃(i) = Σ_j w_j x(j) / Σ_j w_j.
 Where the image shrinks, r = scale: the weights reach as far as the pixels that vanish, which is
-called antialiasing; else r = 1. First the rows, then the columns: two products with matrices.
+called antialiasing; else r = 1. First along the rows, then along the columns: two products with
+matrices.
 
 Source of the cubic w: R. Keys, "Cubic convolution interpolation for digital image processing",
 1981, with a = −½. Pillow and PyTorch's ``antialias=True`` use the same.
@@ -61,9 +62,10 @@ def resize(images, height, width, interpolation="bilinear"):
 
 
 def resize_bytes(images, height, width, interpolation="bilinear"):
-    """uint8 images (…, H, W) as (…, height, width), to the bit as Pillow does it.
+    """uint8 images (…, H, W) as (…, height, width), to the bit as Pillow up to 12 does it.
 
     Pillow rounds after each of the two steps. In float64 the sums of its integers are exact.
+    (Pillow 13 takes the other step first with some tall images: then values differ a little.)
     """
     for old, new in ((-1, width), (-2, height)):
         matrix = resampling_matrix(images.shape[old], new, interpolation) * _FIXED_POINT

@@ -13,8 +13,10 @@ import warnings
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, real
+from minicnn.drawing import fill_normal, fill_uniform
 from minicnn.dtypes import is_floating
+from minicnn.functions.operands import NUMBERS, fitting_number
 from minicnn.random import numpy_generator
 from minicnn.tensor import Tensor
 
@@ -46,12 +48,18 @@ def calculate_gain(nonlinearity, param=None):
     >>> calculate_gain("tanh")
     1.6666666666666667
     """
-    if nonlinearity == "leaky_relu":
+    return _gain("calculate_gain", nonlinearity, param)
+
+
+def _gain(name, nonlinearity, param):
+    if isinstance(nonlinearity, str) and nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, numbers.Real):
-            raise ArgumentError(f"calculate_gain: the slope must be a number, got {slope!r}")
+            raise ArgumentError(f"{name}: the slope must be a number, got {slope!r}")
+        if slope != slope:
+            raise ArgumentError(f"{name}: the slope is NaN")
         return math.sqrt(2 / (1 + slope**2))
-    one_of("calculate_gain", "nonlinearity", nonlinearity, (*_GAINS, "leaky_relu"))
+    one_of(name, "nonlinearity", nonlinearity, (*_GAINS, "leaky_relu"))
     return _GAINS[nonlinearity]
 
 
@@ -61,7 +69,8 @@ def fans(tensor, name="init"):
         raise DtypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
     if tensor.ndim < 2:
         raise ShapeError(
-            f"{name}: fan in and fan out need at least 2 dimensions (out, in, …), got {tensor.shape}"
+            f"{name}: fan in and fan out need at least 2 dimensions (out, in, …), got "
+            f"{tensor.shape}"
         )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
@@ -80,6 +89,13 @@ def _overwrite(name, tensor, values):
     return tensor
 
 
+def _draw(name, tensor, fill, first, second, generator):
+    tensor._writable(name)
+    fill(tensor.array, first, second, numpy_generator(generator))
+    tensor._version.changes += 1
+    return tensor
+
+
 def _floating(name, tensor):
     """Refuse what cannot hold a random number."""
     if not isinstance(tensor, Tensor) or not is_floating(tensor.dtype):
@@ -89,17 +105,16 @@ def _floating(name, tensor):
 
 def _numbers(name, **arguments):
     for argument, value in arguments.items():
-        if not isinstance(value, numbers.Real):
-            raise DtypeError(f"{name}: {argument} must be a number, got {value!r}")
+        real(name, argument, value)
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Uniform in [a, b)."""
     _floating("uniform_", tensor)
     _numbers("uniform_", a=a, b=b)
-    if not a <= b:
-        raise ArgumentError(f"uniform_: expected a ≤ b, got a={a} and b={b}")
-    return _overwrite("uniform_", tensor, numpy_generator(generator).uniform(a, b, tensor.shape))
+    if not a <= b or not math.isfinite(b - a):
+        raise ArgumentError(f"uniform_: expected a ≤ b, both finite, got a={a} and b={b}")
+    return _draw("uniform_", tensor, fill_uniform, a, b, generator)
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
@@ -108,13 +123,18 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
     _numbers("normal_", mean=mean, std=std)
     if not std >= 0:
         raise ArgumentError(f"normal_: std must be at least 0, got {std}")
-    values = numpy_generator(generator).normal(mean, std, tensor.shape)
-    return _overwrite("normal_", tensor, values)
+    return _draw("normal_", tensor, fill_normal, mean, std, generator)
 
 
 def constant_(tensor, val):
     """One number everywhere."""
-    return _overwrite("constant_", tensor, val)
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"constant_: expected a tensor, got {type(tensor).__name__}")
+    if isinstance(val, Tensor) and not val.ndim:
+        val = val.item()
+    if not isinstance(val, NUMBERS):
+        raise DtypeError(f"constant_: val must be a number, got {type(val).__name__}")
+    return _overwrite("constant_", tensor, fitting_number("constant_", val, tensor.dtype))
 
 
 def zeros_(tensor):
@@ -135,6 +155,8 @@ def eye_(tensor):
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"eye_: expected a tensor, got {type(tensor).__name__}")
     if tensor.ndim != 2:
         raise ShapeError(f"eye_: expected a tensor of 2 dimensions, got {tensor.shape}")
     return _overwrite("eye_", tensor, np.eye(*tensor.shape))
@@ -157,9 +179,14 @@ def dirac_(tensor, groups=1):
             [[0., 0., 0.],
              [0., 1., 0.]]])
     """
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"dirac_: expected a tensor, got {type(tensor).__name__}")
+    groups = integer("dirac_", "groups", groups)
     if tensor.ndim not in (3, 4, 5):
         raise ShapeError(f"dirac_: expected a tensor of 3, 4 or 5 dimensions, got {tensor.shape}")
     filters, channels, *kernel = tensor.shape
+    if 0 in kernel:
+        raise ShapeError(f"dirac_: the kernels of shape {tensor.shape} have no middle")
     if groups < 1 or filters % groups:
         raise ArgumentError(f"dirac_: groups={groups} must divide the {filters} output channels")
     values = np.zeros(tensor.shape)
@@ -245,15 +272,16 @@ def _xavier_std(name, tensor, gain):
     return gain * math.sqrt(2 / total)
 
 
-def _kaiming_std(tensor, a, mode, nonlinearity):
+def _kaiming_std(name, tensor, a, mode, nonlinearity):
     """gain/√fan; None for a tensor without elements, of which PyTorch warns."""
+    _floating(name, tensor)
     if 0 in tensor.shape:
-        warnings.warn(f"kaiming: shape {tensor.shape} has nothing to initialise", stacklevel=3)
+        warnings.warn(f"{name}: shape {tensor.shape} has nothing to initialise", stacklevel=3)
         return None
     mode = mode.lower() if isinstance(mode, str) else mode
-    one_of("kaiming", "mode", mode, ("fan_in", "fan_out"))
-    fan = fans(tensor)[mode == "fan_out"]
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+    one_of(name, "mode", mode, ("fan_in", "fan_out"))
+    fan = fans(tensor, name)[mode == "fan_out"]
+    return _gain(name, nonlinearity, a) / math.sqrt(fan)
 
 
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
@@ -270,7 +298,7 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
     >>> bool(w.abs().max() <= (6 / 27) ** 0.5)
     True
     """
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    std = _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     if std is None:
         return tensor
     bound = math.sqrt(3) * std
@@ -279,7 +307,7 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
 
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """Normal with variance gain²/fan; arguments as `kaiming_uniform_`'s."""
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
 
 
@@ -294,6 +322,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     True
     """
     _floating("orthogonal_", tensor)
+    _numbers("orthogonal_", gain=gain)
     if tensor.ndim < 2:
         raise ShapeError(f"orthogonal_: expected at least 2 dimensions, got {tensor.shape}")
     if not tensor.numel():
@@ -315,8 +344,14 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     >>> (w == 0).sum(0)
     tensor([3, 3, 3, 3])
     """
+    _floating("sparse_", tensor)
+    _numbers("sparse_", sparsity=sparsity, std=std)
     if tensor.ndim != 2:
         raise ShapeError(f"sparse_: expected a tensor of 2 dimensions, got {tensor.shape}")
+    if not std >= 0:
+        raise ArgumentError(f"sparse_: std must be at least 0, got {std}")
+    if not math.isfinite(sparsity):
+        raise ArgumentError(f"sparse_: sparsity must be finite, got {sparsity}")
     normal_(tensor, 0.0, std, generator)
     rows, columns = tensor.shape
     rng = numpy_generator(generator)

@@ -47,6 +47,9 @@ class Module:
     ['fc.weight', 'fc.bias']
     """
 
+    # Names of its state without which old files are complete.
+    _may_be_missing = ()
+
     def __init__(self):
         # Past __setattr__, which needs these.
         for kind in ("_parameters", "_buffers", "_modules", *HOOKS):

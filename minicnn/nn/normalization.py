@@ -32,6 +32,9 @@ class _Affine(Module):
 class _Statistics(_Affine):
     """What batch and instance normalisation share: γ, β and running statistics for channels."""
 
+    # PyTorch counts batches since version 0.4.1; weights that were published before have no count.
+    _may_be_missing = ("num_batches_tracked",)
+
     def __init__(
         self,
         num_features,

@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 
     home: dict
     name: str
+    may_be_missing: bool = False
 
     @property
     def tensor(self):
@@ -32,7 +33,7 @@ def entries(module, prefix=""):
     for home in (module._parameters, module._buffers):
         for name, t in home.items():
             if t is not None and name not in module._unsaved_buffers:
-                yield f"{prefix}{name}", Entry(home, name)
+                yield f"{prefix}{name}", Entry(home, name, name in module._may_be_missing)
     for name, inner in module._modules.items():
         if inner is not None:
             yield from entries(inner, f"{prefix}{name}.")
@@ -42,7 +43,7 @@ def load(module, state_dict, strict, assign):
     """What `Module.load_state_dict` does: everything fits and is loaded, or nothing is."""
     _check_are_tensors(state_dict)
     own = dict(entries(module))
-    missing = [name for name in own if name not in state_dict]
+    missing = [n for n, e in own.items() if n not in state_dict and not e.may_be_missing]
     unexpected = [name for name in state_dict if name not in own]
     problems = []
     if strict and missing:

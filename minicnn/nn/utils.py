@@ -5,7 +5,8 @@ import warnings
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of, real, sequence
+from minicnn.dtypes import is_floating
 from minicnn.functions.shaping import cat, view
 from minicnn.tensor import Tensor
 
@@ -16,7 +17,9 @@ def _gradients(name, parameters, foreach):
         raise ArgumentError(
             f"{name}: foreach=True is not supported: minicnn has one implementation. Leave it out"
         )
-    found = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    found = (
+        [parameters] if isinstance(parameters, Tensor) else sequence(name, "parameters", parameters)
+    )
     if not found and isinstance(parameters, types.GeneratorType):
         warnings.warn(
             f"{name}: the generator of parameters is empty; was it used up before?", stacklevel=3
@@ -34,6 +37,13 @@ def _norm(array, p):
     kept = array.astype(np.float32) if array.dtype == np.float16 else array
     with np.errstate(all="ignore"):
         return np.linalg.norm(kept.ravel(), p).astype(array.dtype)
+
+
+def _order(name, norm_type):
+    if isinstance(norm_type, str):
+        one_of(name, "norm_type", norm_type, ("inf", "-inf"))
+        return float(norm_type)
+    return float(real(name, "norm_type", norm_type))
 
 
 def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
@@ -57,14 +67,22 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     """
     if foreach:
         raise ArgumentError("get_total_norm: foreach=True is not supported. Leave it out")
-    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    p = float(norm_type)
+    return _total("get_total_norm", tensors, norm_type, error_if_nonfinite)
+
+
+def _total(name, tensors, norm_type, error_if_nonfinite):
+    tensors = [tensors] if isinstance(tensors, Tensor) else sequence(name, "tensors", tensors)
+    for t in tensors:
+        if not isinstance(t, Tensor) or not is_floating(t.dtype):
+            kind = t.dtype if isinstance(t, Tensor) else type(t).__name__
+            raise DtypeError(f"{name}: expected floating-point tensors, got {kind}")
+    p = _order(name, norm_type)
     if not tensors:
         return Tensor(np.zeros((), np.float32))
     total = _norm(np.stack([_norm(t.array, p) for t in tensors]), p)
     if error_if_nonfinite and not np.isfinite(total):
         raise ArgumentError(
-            f"clip_grad_norm_: the norm of order {p} of the gradients is {total}, so they cannot "
+            f"{name}: the norm of order {p} of the gradients is {total}, so they cannot "
             "be scaled to a length. error_if_nonfinite=False lets this pass"
         )
     return Tensor(np.asarray(total))
@@ -79,7 +97,11 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
         total_norm: the length that they have: `get_total_norm` of them.
         foreach: only its default.
     """
-    _scale(_gradients("clip_grads_with_norm_", parameters, foreach), max_norm, total_norm)
+    name = "clip_grads_with_norm_"
+    gradients = _gradients(name, parameters, foreach)
+    if not isinstance(total_norm, Tensor) or total_norm.ndim:
+        raise DtypeError(f"{name}: total_norm must be a 0-d tensor, got {total_norm!r}")
+    _scale(gradients, real(name, "max_norm", max_norm), total_norm)
 
 
 def _scale(gradients, max_norm, total_norm):
@@ -119,7 +141,8 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     tensor([0.6, 0.8])
     """
     gradients = _gradients("clip_grad_norm_", parameters, foreach)
-    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    max_norm = real("clip_grad_norm_", "max_norm", max_norm)
+    total = _total("clip_grad_norm_", gradients, norm_type, error_if_nonfinite)
     _scale(gradients, max_norm, total)
     return total
 
@@ -139,7 +162,7 @@ def clip_grad_value_(parameters, clip_value, foreach=None):
     >>> w.grad
     tensor([-1. ,  0.5])
     """
-    limit = float(clip_value)
+    limit = float(real("clip_grad_value_", "clip_value", clip_value))
     for g in _gradients("clip_grad_value_", parameters, foreach):
         g._writable("clip_grad_value_")
         g.array[...] = np.minimum(np.maximum(g.array, -limit), limit)
@@ -156,6 +179,13 @@ def parameters_to_vector(parameters):
     >>> mc.nn.utils.parameters_to_vector([mc.zeros(1, 2), mc.ones(3)])
     tensor([0., 0., 1., 1., 1.])
     """
+    name = "parameters_to_vector"
+    parameters = sequence(name, "parameters", parameters)
+    if not parameters:
+        raise ArgumentError(f"{name}: expected at least one parameter, got none")
+    for p in parameters:
+        if not isinstance(p, Tensor):
+            raise DtypeError(f"{name}: parameters must be tensors, got {type(p).__name__}")
     return cat([view(p, -1) for p in parameters])
 
 
@@ -178,8 +208,14 @@ def vector_to_parameters(vec, parameters):
     name = "vector_to_parameters"
     if not isinstance(vec, Tensor):
         raise DtypeError(f"{name}: expected a tensor, got {type(vec).__name__}")
+    if vec.ndim != 1:
+        raise ShapeError(f"{name}: expected a vector, got shape {vec.shape}")
     start, parts = 0, []
-    for p in parameters:
+    for p in sequence(name, "parameters", parameters):
+        if not isinstance(p, Tensor):
+            raise DtypeError(f"{name}: parameters must be tensors, got {type(p).__name__}")
+        if p.requires_grad and not is_floating(vec.dtype):
+            raise DtypeError(f"{name}: what requires grad is floating point, got {vec.dtype}")
         part = vec.array[start : start + p.numel()]
         start += p.numel()
         if part.ndim != 1 or part.size != p.numel():

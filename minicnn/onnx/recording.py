@@ -1,7 +1,7 @@
 """A run of a network as a list of steps, each an operation with what went into it.
 
 The network runs twice, the second time on other numbers and, if the batch is to be of any size, on
-one sample more. Both runs must be the same operations on values from the same places. So is found
+more samples. Both runs must be the same operations on values from the same places. So is found
 what an export would freeze to what it was for the example: a path taken because of a value, an
 array computed past the engine (with NumPy, or on ``.data``), a size that depends on the batch.
 """

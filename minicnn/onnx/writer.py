@@ -50,6 +50,10 @@ class Writer:
             return self.weight(source.name)
         if isinstance(source, Constant):
             return self.constant(source.array)
+        if computed[source] is None:
+            raise ArgumentError(
+                "onnx.export: a max pool's indices of its maxima have no translation into ONNX"
+            )
         return computed[source]
 
     def weight(self, name):

@@ -52,7 +52,7 @@ class Adam(Optimizer):
     ):
         defaults = {
             "lr": lr,
-            "betas": tuple(betas),
+            "betas": tuple(betas) if isinstance(betas, list) else betas,
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
@@ -69,7 +69,8 @@ class Adam(Optimizer):
         name = type(self).__name__
         not_negative(name, **{k: group[k] for k in ("lr", "eps", "weight_decay")})
         betas = group["betas"]
-        if len(betas) != 2 or not all(isinstance(b, float) and 0 <= b < 1 for b in betas):
+        two = isinstance(betas, (tuple, list)) and len(betas) == 2
+        if not two or not all(isinstance(b, float) and 0 <= b < 1 for b in betas):
             raise ArgumentError(f"{name}: betas must be two floats in [0, 1), got {betas}")
 
     def update(self, parameter, gradient, state, group):

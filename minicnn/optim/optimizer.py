@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError
+from minicnn.checks import ArgumentError, DtypeError, sequence
 from minicnn.modes import enable_grad, no_grad
 from minicnn.tensor import Tensor
 
@@ -15,7 +15,9 @@ from minicnn.tensor import Tensor
 def not_negative(name, **options):
     """Refuse options that are below 0 or not numbers."""
     for option, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value >= 0:
+        known = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        # An integer of more than 64 bits is no number for NumPy.
+        if not known or not value >= 0 or (isinstance(value, int) and value >= 2**63):
             raise ArgumentError(f"{name}: {option} must be a number ≥ 0, got {value!r}")
 
 
@@ -56,7 +58,9 @@ class Optimizer:
                 "such as model.parameters(); got a single tensor"
             )
         # A set is refused by add_param_group: its order changes from run to run.
-        groups = [{"params": params}] if isinstance(params, (set, frozenset)) else list(params)
+        name = type(self).__name__
+        whole = isinstance(params, (set, frozenset))
+        groups = [{"params": params}] if whole else sequence(name, "params", params)
         if not groups:
             raise ArgumentError(f"{type(self).__name__}: the list of parameters is empty")
         if not isinstance(groups[0], dict):
@@ -96,7 +100,7 @@ class Optimizer:
             raise DtypeError(
                 f"{name}: params came as a set, whose order changes from run to run; use a list"
             )
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = [params] if isinstance(params, Tensor) else sequence(name, "params", params)
         names = [p[0] for p in params if isinstance(p, tuple)]
         if names:
             if len(names) < len(params):

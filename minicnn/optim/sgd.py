@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError
+from minicnn.checks import ArgumentError, real
 from minicnn.optim.optimizer import Optimizer, not_negative
 
 
@@ -59,6 +59,7 @@ class SGD(Optimizer):
 
     def check(self, group):
         not_negative("SGD", **{k: group[k] for k in ("lr", "momentum", "weight_decay")})
+        real("SGD", "dampening", group["dampening"])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ArgumentError("SGD: nesterov needs a momentum > 0 and no dampening")
 

@@ -2,4 +2,5 @@
 
 from minicnn.stepper import notebook
 from minicnn.stepper.cards import card
+from minicnn.stepper.page import save_page
 from minicnn.stepper.terminal import show, walk

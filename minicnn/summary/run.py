@@ -14,7 +14,7 @@ from minicnn.nn.module import Module
 from minicnn.random import default_generator
 from minicnn.summary.cost import multiplications
 from minicnn.summary.field import Field
-from minicnn.summary.report import Counts, ReceptiveField, Row, Summary
+from minicnn.summary.rows import as_summary
 from minicnn.summary.rules import fields_after
 from minicnn.tensor import Tensor
 
@@ -64,7 +64,7 @@ def summary(model, input_size, depth=None, order="definition"):
     watch = _Watch(model)
     with _left_as_it_was(model), enable_grad():
         watch.run(model, arrays)
-    return _summary(model, arrays, watch, depth, order)
+    return as_summary(model, arrays, watch, depth, order)
 
 
 # ---------------------------------------------------------------------------------- the input
@@ -161,6 +161,7 @@ class _Watch:
         self.calls = {module: _Call() for module in self.paths}
         self.own = {module: Counter() for module in self.paths}
         self.running = []
+        self.finished, self.failed = False, None
         self.fields = _Living()  # of nodes; of tensors that have none
         self.seen = _Living()  # arrays that are counted already, and those that are not to be
         self.kept = _Living()  # the same, for what backward keeps
@@ -174,14 +175,14 @@ class _Watch:
         try:
             for module in self.paths:
                 handles.append(module.register_forward_pre_hook(self.entered))
-                handles.append(module.register_forward_hook(self.left))
+                handles.append(module.register_forward_hook(self.returned))
+                handles.append(module.register_forward_hook(self.ended, always_call=True))
             inputs = [self.as_input(array) for array in arrays]
             with record(self):
                 model(*inputs)
         except Exception as error:
-            path = self.paths[self.running[-1]] if self.running else ""
-            if path:
-                error.add_note(f"in {path}, a {type(self.running[-1]).__name__}")
+            if self.failed:
+                error.add_note(f"in {self.paths[self.failed]}, a {type(self.failed).__name__}")
             raise
         finally:
             for handle in handles:
@@ -205,17 +206,23 @@ class _Watch:
         if call.first is None:
             call.first = sum(c.first is not None for c in self.calls.values())
         self.running.append(module)
+        self.failed = None  # if one did, somebody went on in spite of it
 
-    def left(self, module, inputs, output):
-        # What failed inside, and was caught there, has not said goodbye.
-        while self.running.pop() is not module:
-            pass
+    def returned(self, module, inputs, output):
         call = self.calls[module]
         tensors = list(_tensors(output))
         call.calls += 1
         call.outputs = tuple(t.shape for t in tensors)
         fields = [f for f in map(self.field_of, tensors) if f is not None]
         call.field = max(fields, key=lambda f: f.size(), default=None)
+        self.finished = True
+
+    def ended(self, module, inputs, output):
+        """After `returned`, and after an error in its place."""
+        if not self.finished and self.failed is None and self.paths[module]:
+            self.failed = module  # the innermost one is the first to know
+        self.finished = False
+        self.running.pop()
 
     # ------------------------------------------------------------------ operations
 
@@ -233,6 +240,7 @@ class _Watch:
             own["activation_bytes"] += 0 if operation.views else self.made(outputs)
             own["saved_bytes"] += self.saved(operation)
         if node is not None:
+            # While its output lives, a node holds neither what it saved nor those before it.
             operation.free()
             node.edges = (None,) * len(node.edges)
 
@@ -307,72 +315,3 @@ def _tensors(value):
     elif isinstance(value, (tuple, list)):
         for v in value:
             yield from _tensors(v)
-
-
-# ---------------------------------------------------------------------------------- the rows
-
-
-def _summary(model, arrays, watch, depth, order):
-    rows, owner = [], {}
-
-    def add(path, module, level):
-        """Append the row of a module and those of the modules in it; the counts of all of them."""
-        place = len(rows)
-        rows.append(None)
-        shared, numbers, trainable = [], 0, 0
-        for name, p in module._parameters.items():
-            if p is None:
-                continue
-            if id(p) in owner:
-                shared.append(name)
-                continue
-            owner[id(p)] = path
-            numbers += p.numel()
-            trainable += p.numel() if p.requires_grad else 0
-        own = Counts(numbers, trainable, **watch.own[module])
-        total = own
-        inside = [
-            (name, m)
-            for name, m in module.named_children()
-            if watch.paths[m] == (f"{path}.{name}" if path else name)
-        ]
-        if order == "run":
-            inside.sort(key=lambda pair: _first_call(watch.calls[pair[1]]))
-        for _, m in inside:
-            total += add(watch.paths[m], m, level + 1)
-        call = watch.calls[module]
-        rows[place] = Row(
-            name=path,
-            type=type(module).__name__,
-            depth=level,
-            calls=call.calls,
-            output_shapes=call.outputs,
-            own=own,
-            total=total,
-            shared=tuple(shared),
-            receptive_field=_receptive_field(call.field),
-            opened=bool(inside) and (depth is None or level < depth),
-        )
-        return total
-
-    total = add("", model, 0)
-    parameters, buffers = list(model.parameters()), list(model.buffers())
-    return Summary(
-        rows=tuple(row for row in rows if depth is None or row.depth <= depth),
-        input_shapes=tuple(array.shape for array in arrays),
-        total=total,
-        parameter_bytes=sum(t.array.nbytes for t in (*parameters, *buffers)),
-        gradient_bytes=sum(p.array.nbytes for p in parameters if p.requires_grad),
-        input_bytes=sum(array.nbytes for array in arrays),
-    )
-
-
-def _first_call(call):
-    return float("inf") if call.first is None else call.first
-
-
-def _receptive_field(field):
-    if field is None:
-        return None
-    field = field.of_places()
-    return ReceptiveField(field.size(), field.stride(), field.everywhere or field.whole())

@@ -47,6 +47,21 @@ def backward_terms(step, i, index, sample, operation=None):
     return rule(place, i, index)
 
 
+def slopes_at(step, i, sample, operation=None):
+    """∂output/∂input i at every kept place of an element-wise step's output, as an array."""
+    return _slopes(_Place(step, sample, operation), i)
+
+
+def moved_numbers(step, sample, operation=None):
+    """For each place of the output of a step that moves entries, which entry it shows.
+
+    Returns:
+        An array of the output's whole shape, and `starts`: input i's entries have the numbers from
+        ``starts[i]`` on, in row-major order; 0 stands for what was filled in.
+    """
+    return _moved_numbers(_Place(step, sample, operation))
+
+
 class _Place:
     """A step with its arrays at hand."""
 
@@ -324,8 +339,8 @@ def _each(place, i, index):
 # ------------------------------------------------------------------------ moving
 
 
-def _moved(place, i, index):
-    """Every output place that shows the entry: found by moving the places' own numbers."""
+def _moved_numbers(place):
+    """For every place of the output the number of the entry it shows; where each input's begin."""
     shapes = [v.shape for v in place.step.inputs]
     sizes = [int(np.prod(s)) for s in shapes]
     starts = np.cumsum([1, *sizes])  # 0 stands for what was filled in
@@ -336,8 +351,14 @@ def _moved(place, i, index):
     operation = place.operation()
     if place.step.operation == "Pad":
         operation.value = 0
-    shown = np.asarray(operation.run(*numbers))
-    wanted = starts[i] + int(np.ravel_multi_index(index, shapes[i])) if index else starts[i]
+    return np.asarray(operation.run(*numbers)), starts
+
+
+def _moved(place, i, index):
+    """Every output place that shows the entry: found by moving the places' own numbers."""
+    shown, starts = _moved_numbers(place)
+    shape = place.step.inputs[i].shape
+    wanted = starts[i] + int(np.ravel_multi_index(index, shape)) if index else starts[i]
     delta = place.delta()
     found = [tuple(map(int, at)) for at in np.argwhere(shown == wanted)]
     if delta.value.batched:

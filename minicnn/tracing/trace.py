@@ -366,6 +366,21 @@ class trace:
         """
         write(self, path)
 
+    def save_html(self, path, **options):
+        """Write the trace as one HTML page that needs no network, to step through in a browser.
+
+        Args:
+            path: the file's name; an existing file is replaced.
+            options: ``title``, ``note``, ``language`` and ``budget`` of
+                `minicnn.stepper.page.build`.
+
+        Returns:
+            The path.
+        """
+        from minicnn.stepper.page import save_html
+
+        return save_html(self, path, **options)
+
     @classmethod
     def load(cls, path):
         """The trace that `save` wrote.

@@ -119,6 +119,16 @@ def test_every_reason_is_told_and_nothing_is_left(server, closed_url, tmp_path):
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"what was there before"]
 
 
+def test_the_first_digits_of_a_sha256_checksum(server, tmp_path):
+    server.pages["/a"] = CONTENT
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    for n in (0, 8, 64):
+        fetch([server.url + "a"], tmp_path / "a", sha256=sha256[:n])
+        assert (tmp_path / "a").read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match=f"wrong checksum: expected SHA-256 00, got {sha256}"):
+        fetch([server.url + "a"], tmp_path / "a", sha256="00")
+
+
 def test_a_server_that_does_not_answer(server, tmp_path):
     server.pages["/slow"] = lambda handler: time.sleep(0.5)
 
@@ -180,6 +190,9 @@ def test_a_progress_bar_on_a_terminal(server, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     fetch([server.url + "a"], tmp_path / "digits.gz", MD5)
     assert "digits.gz" in terminal.getvalue() and "256" in terminal.getvalue()
+    terminal.truncate(0)
+    fetch([server.url + "a"], tmp_path / "digits.gz", MD5, progress=False)
+    assert not terminal.getvalue()
 
 
 @pytest.fixture

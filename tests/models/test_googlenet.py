@@ -215,3 +215,14 @@ def test_published_weights_come_without_their_untrained_heads(tmp_path):
     model = mc.models.googlenet(weights=path, num_classes=4, aux_logits=True, transform_input=False)
     assert model.aux_logits and not model.transform_input
     assert mc.equal(model.aux2.fc2.weight, published.aux2.fc2.weight)
+
+
+def test_a_file_saved_without_heads(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    mine = mc.models.googlenet(num_classes=4, aux_logits=False, init_weights=False)
+    mc.save(mine.state_dict(), path)
+    model = mc.models.googlenet(weights=path, num_classes=4, transform_input=False)
+    assert not model.transform_input and model.aux1 is None
+    assert mc.equal(model.fc.weight, mine.fc.weight)
+    with pytest.raises(RuntimeError, match=r"aux1\.conv"):
+        mc.models.googlenet(weights=path, num_classes=4, aux_logits=True)

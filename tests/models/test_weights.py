@@ -231,7 +231,7 @@ def test_names_that_are_none():
         models.get_model_weights("resnet_50")
     for name in ("ResNet50_Weights", "ResNet50_Weights.", "DEFAULT"):
         with pytest.raises(
-            ArgumentError, match="is not of the form 'ResNet50_Weights.IMAGENET1K_V"
+            ArgumentError, match=r"is not of the form 'ResNet50_Weights\.IMAGENET1K_V"
         ):
             models.get_weight(name)
     with pytest.raises(
@@ -241,9 +241,9 @@ def test_names_that_are_none():
     with pytest.raises(DtypeError, match="expected a string"):
         models.get_weight(3)
     with pytest.raises(AttributeError, match="has no attribute 'LeNet5_Weights'"):
-        models.LeNet5_Weights
+        models.LeNet5_Weights  # noqa: B018
     with pytest.raises(AttributeError, match="has no attribute 'ResNet50_Weight'"):
-        models.ResNet50_Weight
+        models.ResNet50_Weight  # noqa: B018
 
 
 def test_the_enumerations():
@@ -282,3 +282,26 @@ def test_builders_hand_on_what_they_are_given(server, monkeypatch):
     with pytest.raises(ShapeError, match="nothing was loaded"):
         models.shufflenet_v2_x0_5(weights="DEFAULT", progress=False)
     assert server.asked == [f"/{server.name}"]
+
+
+def test_old_files_without_a_count_of_batches(tmp_path):
+    """PyTorch counts them since 0.4.1, and takes older files all the same."""
+    model = nn.Sequential(nn.BatchNorm2d(2), nn.InstanceNorm2d(2, track_running_stats=True))
+    model[0].num_batches_tracked.fill_(7)
+    state = {k: v + 1 for k, v in model.state_dict().items() if "num_batches" not in k}
+    found = model.load_state_dict(state)
+    assert found.missing_keys == [] and model[0].num_batches_tracked.item() == 7
+    assert model[0].running_var.tolist() == [2, 2]
+    del state["0.running_var"]
+    with pytest.raises(ShapeError, match=r"missing: 0\.running_var$"):
+        model.load_state_dict(state)
+
+
+@pytest.mark.parity
+def test_old_files_in_pytorch():
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(torch.nn.BatchNorm2d(2))
+    model[0].num_batches_tracked.fill_(7)
+    state = {k: v for k, v in model.state_dict().items() if "num_batches" not in k}
+    assert not model.load_state_dict(state).missing_keys
+    assert model[0].num_batches_tracked.item() == 7

@@ -120,13 +120,16 @@ def test_values_and_gradients_are_pytorchs(name):
                     np.testing.assert_allclose(m, t, rtol=tolerance, atol=tolerance, err_msg=text)
 
 
-def test_float32_rounds_a_place_across_a_whole_number():
-    """⌊11 · 26/22⌋ is 13, in float32 12; the sizes drawn above are large enough for that."""
-    x = torch.arange(26.0).reshape(1, 1, 1, 26)
-    theirs = TF.interpolate(x, (1, 22)).reshape(-1).tolist()
-    assert theirs != [float(i * 26 // 22) for i in range(22)]
+# ⌊11 · 26/22⌋ is 13, in float32 12. Of float64 signals the place is rounded to float32 at the end:
+# in float64, ⌊11 · 30/22⌋ is 14, of which float32 makes 15.
+@pytest.mark.parametrize(("shape", "n", "out"), [((1, 1, 1), 26, 22), ((1, 1), 30, 22)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_places_are_rounded_as_pytorch_rounds_them(shape, n, out, dtype):
+    x = torch.arange(n).reshape(*shape, n).to(getattr(torch, dtype))
+    size = (*shape[2:], out)
+    theirs = TF.interpolate(x, size).reshape(-1).tolist()
     for function in (F.interpolate, EXPANSIONS["interpolate"]):
-        assert function(mc.tensor(x.numpy()), (1, 22)).reshape(-1).tolist() == theirs
+        assert function(mc.tensor(x.numpy()), size).reshape(-1).tolist() == theirs
 
 
 INTEGERS = {

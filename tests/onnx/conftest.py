@@ -38,8 +38,8 @@ def compare():
     return check_export
 
 
-def stir(model, rng):
-    """Statistics of batch norms and biases away from 0 and 1, which would hide a mix-up."""
+def stir(model, rng, gamma):
+    """Statistics of batch norms, γ and biases away from 0 and 1, which would hide a mix-up."""
     for name, buffer in model.named_buffers():
         if name.endswith("running_mean"):
             buffer.array[...] = 0.2 * rng.standard_normal(buffer.shape)
@@ -48,16 +48,16 @@ def stir(model, rng):
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             parameter.array[...] = 0.1 * rng.standard_normal(parameter.shape)
-        elif parameter.ndim == 1:  # γ
-            parameter.array[...] = 0.5 + rng.random(parameter.shape)
+        elif parameter.ndim == 1:
+            parameter.array[...] = gamma * (0.5 + rng.random(parameter.shape))
 
 
 @pytest.fixture
 def stirred(rng):
-    """A function that stirs a network and returns it."""
+    """A function that stirs a network, γ about as given, and returns it."""
 
-    def of(model):
-        stir(model, rng)
+    def of(model, gamma=1.0):
+        stir(model, rng, gamma)
         return model
 
     return of

@@ -54,7 +54,7 @@ def delta_for(rng, dtype):
 
 
 @everything
-@settings(max_examples=100)
+@settings(max_examples=70)
 @given(data=st.data())
 def test_textbook_expansion_and_fast_are_the_same(name, data):
     case = data.draw(windowed.cases(name, DTYPES))

@@ -24,7 +24,7 @@ def training(d):
 
 def dropout2d(d):
     sizes = (d.integer(1, 3), d.integer(1, 3))
-    x = d.t(d.among((2,), (1,), (3,), ()) + (d.integer(1, 4), *sizes), d.dtype("f"), 0.5, 3)
+    x = d.t((*d.among((2,), (1,), (3,), ()), d.integer(1, 4), *sizes), d.dtype("f"), 0.5, 3)
     return Call(x, d.among(0.0, 1.0, 0.3, 0.5, 0.8), **training(d))
 
 
@@ -90,7 +90,7 @@ def with_the_same_mask(name, call, seed):
         delta = np.random.default_rng([seed, 7]).standard_normal(tuple(out.shape))
         out.backward(torch.tensor(delta).to(out.dtype))
         if backward and not text:
-            their_gradient = np.array(built.leaves[0].grad)
+            their_gradient = np.asarray(built.leaves[0].grad).copy()
             text = differs(gradients[0], their_gradient, 2e-6, "gradient")
     return Found(None, None, text, True, backward)
 

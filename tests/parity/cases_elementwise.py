@@ -2,7 +2,7 @@
 
 import math
 
-from drawn import SPECIAL, Call, D, Entry, entries
+from drawn import SPECIAL, Call, D, Entry, T, entries
 
 NUMBERS = (2, -1, 0, 3, 2.5, -0.5, True)
 
@@ -125,7 +125,9 @@ NO_GRADIENT = {
 }
 
 CASES = {
-    **dict.fromkeys("neg abs sign exp sin cos tanh sigmoid relu square".split(), unary()),
+    **dict.fromkeys(
+        ["neg", "abs", "sign", "exp", "sin", "cos", "tanh", "sigmoid", "relu", "square"], unary()
+    ),
     **dict.fromkeys(["log", "sqrt"], unary(0, 3)),
     "add": with_alpha,
     "sub": with_alpha,
@@ -143,6 +145,17 @@ CASES = {
     # It has a value, but PyTorch refuses to go back through it, and so does minicnn.
     "floor_divide": Entry(lambda d: without_gradients(binary()(d)), gradient=False),
     **entries(NO_GRADIENT, gradient=False),
+}
+
+
+def special_values(d):
+    """Pairs of NaN, infinities, zeros of both signs, very large and very small numbers."""
+    return Call(*[T(d.rng.choice(SPECIAL, 3)) for _ in range(2)])
+
+
+CASES |= {
+    f"{name} (special values)": special_values
+    for name in ("add", "mul", "div", "remainder", "pow", "maximum", "minimum")
 }
 
 

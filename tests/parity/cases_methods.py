@@ -35,7 +35,7 @@ def on_a_tensor(call):
 METHODS = {
     f"Tensor.{n}": Entry(redrawn(e, on_a_tensor), gradient=e.gradient, tolerance=e.tolerance)
     for n, e in FUNCTIONS.items()
-    if "." not in n and n not in NOT_METHODS.split()
+    if "." not in n and " " not in n and n not in NOT_METHODS.split()
 }
 
 # ------------------------------------------------------------------------------------- in place
@@ -45,9 +45,11 @@ IN_PLACE += "floor_divide remainder pow masked_fill cumsum bitwise_and bitwise_o
 IN_PLACE += "bitwise_not"
 
 
-def fits_in_place(call):
+def fits_in_place(call, name=""):
     """The result has the tensor's own shape and dtype class: otherwise both refuse."""
     x = call.args[0]
+    if name == "cumsum" and x.values.dtype == bool:
+        return False  # PyTorch writes the truth of the sums, which are int64
     others = [a for a in (*call.args[1:], *call.named.values()) if isinstance(a, T)]
     shapes = [a.shape for a in others]
     same = np.broadcast_shapes(x.shape, *shapes) == x.shape
@@ -80,7 +82,7 @@ def with_views(draw):
 
 CHANGING = {
     f"Tensor.{n}_": Entry(
-        with_views(redrawn(FUNCTIONS[n], lambda c: on_a_tensor(c) and fits_in_place(c))),
+        with_views(redrawn(FUNCTIONS[n], lambda c, n=n: on_a_tensor(c) and fits_in_place(c, n))),
         call=in_place(f"{n}_"),
         gradient=FUNCTIONS[n].gradient,
     )
@@ -313,7 +315,7 @@ def backwards(module, _, built, call):
 
 
 def switched(module, _, built, call):
-    x = built.args[0].detach().clone().requires_grad_(built.args[1])
+    x = built.args[0].detach().clone().requires_grad_(*built.args[1:])
     return [x.requires_grad, x.data.requires_grad, x.grad is None, x.is_leaf]
 
 

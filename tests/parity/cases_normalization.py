@@ -34,8 +34,10 @@ def with_statistics(name, own):
         if not call.named[own] or d.chance(0.5) or name == "batch_norm":
             call.named["running_mean"] = d.t((c,), grad=False)
             call.named["running_var"] = d.t((c,), low=0.5, high=2, grad=False)
-            # In evaluation PyTorch's backward reads strided statistics wrongly, past their end.
-            call.named["running_mean"].layout = call.named["running_var"].layout = 0
+        # PyTorch's backward reads strided weights and statistics as if they were none: other
+        # numbers, and some from behind their end.
+        for argument in set(call.named) & {"weight", "running_mean", "running_var"}:
+            call.named[argument].layout = 0
         return call
 
     return draw

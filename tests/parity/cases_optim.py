@@ -78,7 +78,10 @@ def training(name):
         dtype = d.among("float64", "float64", "float32")
         values = [d.t(d.shape(smallest=1), dtype).values for _ in "ab"]
         steps = [
-            [d.rng.standard_normal(v.shape).astype(v.dtype) if d.chance(0.8) else None for v in values]
+            [
+                d.rng.standard_normal(v.shape).astype(v.dtype) if d.chance(0.8) else None
+                for v in values
+            ]
             for _ in range(5)
         ]
         params = [P(v) for v in values]
@@ -161,9 +164,10 @@ def one_cycle(d):
 
 SCHEDULES = {
     "StepLR": lambda d: {"step_size": d.integer(1, 4)} | some(d, gamma=d.number(0.1, 1.2)),
-    "MultiStepLR": lambda d: {
-        "milestones": [d.integer(0, 12) for _ in range(d.integer(0, 4))]
-    } | some(d, gamma=d.number(0.1, 1.2)),
+    "MultiStepLR": lambda d: (
+        {"milestones": [d.integer(0, 12) for _ in range(d.integer(0, 4))]}
+        | some(d, gamma=d.number(0.1, 1.2))
+    ),
     "ExponentialLR": lambda d: {"gamma": d.number(0.5, 1.1)},
     "CosineAnnealingLR": lambda d: {"T_max": d.integer(2, 9)} | some(d, eta_min=d.number(0, 0.1)),
     "LinearLR": lambda d: some(
@@ -202,7 +206,10 @@ def scheduled(name):
 
 
 def sequence(d):
-    opt, names = optimizer(d), [n for n in SCHEDULES if n not in ("OneCycleLR", "ReduceLROnPlateau")]
+    opt, names = (
+        optimizer(d),
+        [n for n in SCHEDULES if n not in ("OneCycleLR", "ReduceLROnPlateau")],
+    )
     parts = [Schedule(n, opt, SCHEDULES[n](d)) for n in d.rng.choice(names, d.integer(1, 4))]
     at = sorted(int(m) for m in d.rng.choice(np.arange(1, 9), len(parts) - 1, replace=False))
     return Call(opt, parts, at, extra=[0.0] * 12)
@@ -212,8 +219,8 @@ def followed(module, function, built, call):
     opt = built.args[0]
     schedule = function(*built.args, **built.named)
     found = [rates(opt)]
+    opt.step()  # before the schedule's; what more of them would change is not the schedule's
     for metric in call.extra[: 12 if "total_steps" in built.named else None]:
-        opt.step()
         schedule.step(*([metric] if function.__name__ == "ReduceLROnPlateau" else []))
         found.append([rates(opt), [float(r) for r in schedule.get_last_lr()]])
     return found
@@ -281,9 +288,7 @@ def handed_out(module, function, built, call):
 
 
 CASES = {
-    **{
-        f"optim.{n}": Entry(training(n), call=trained, gradient=False) for n in RANGES
-    },
+    **{f"optim.{n}": Entry(training(n), call=trained, gradient=False) for n in RANGES},
     **{
         f"optim.lr_scheduler.{n}": Entry(scheduled(n), call=followed, gradient=False)
         for n in SCHEDULES

@@ -1,6 +1,7 @@
 """Reductions, statistics, orders, products."""
 
-from drawn import Call, D, entries
+import numpy as np
+from drawn import Call, D, Entry, entries
 
 
 def some_dtype(d):
@@ -156,7 +157,30 @@ def mean(d):
     return call
 
 
+def with_nan(d, shape=(4, 5)):
+    x = d.t(shape)
+    x.values = np.where(d.rng.random(shape) < 0.4, np.nan, x.values)
+    return x
+
+
+def order_with_nan(d):
+    return Call(with_nan(d), dim=d.dim(2), descending=d.chance(0.5), stable=True)
+
+
+def largest_with_nan(d):
+    # Which of several NaN it takes is open, and so is where δ goes.
+    return Call(with_nan(d), 3, d.dim(2), d.chance(0.5))
+
+
+def values_alone(module, function, built, call):
+    return function(*built.args, **built.named)[0].detach()
+
+
 CASES = {
+    "sort (NaN)": order_with_nan,
+    "topk (NaN)": Entry(largest_with_nan, call=values_alone, gradient=False),
+    "max (NaN)": lambda d: Call(with_nan(d), d.dim(2)),
+    "min (NaN)": lambda d: Call(with_nan(d), d.dim(2)),
     "sum": total,
     "mean": mean,
     "prod": product,

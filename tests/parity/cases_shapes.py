@@ -124,7 +124,9 @@ def cat(d):
 
 def stack(d):
     shape = d.shape()
-    tensors = [d.t(shape, "float64" if d.chance(0.8) else d.dtype()) for _ in range(1 + d.integer(0, 3))]
+    tensors = [
+        d.t(shape, "float64" if d.chance(0.8) else d.dtype()) for _ in range(1 + d.integer(0, 3))
+    ]
     return Call(d.among(list, tuple)(tensors), d.dim(len(shape) + 1))
 
 

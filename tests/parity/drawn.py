@@ -63,7 +63,7 @@ class D(str):
 
 
 class Call:
-    """The arguments of one call; `extra` is what an entry's own way of calling needs beside them."""
+    """The arguments of one call; `extra` is what an entry needs beside them to make it."""
 
     def __init__(self, *args, extra=None, **named):
         self.args, self.named, self.extra = args, named, extra

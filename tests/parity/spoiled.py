@@ -8,13 +8,24 @@ HUGE = 10**13
 KINDS = ("float64", "float32", "int64", "uint8", "bool")
 
 
-def spoil(call):
-    """All (what was done, bad call) of `call`; some of them may be as good as it was."""
+def spoil(call, form="function"):
+    """All (what was done, bad call) of `call`; some of them may be as good as it was.
+
+    Of a method, `form` "Tensor", the first argument stays a tensor: it is the object that has it.
+    So it does of an "operator", which has as many arguments as it has.
+    """
     if isinstance(call.extra, tuple):  # what a good call's result must keep to
         call = Call(*call.args, **call.named)
     for path, value in sites(call):
         for what, other in others(value):
-            yield f"{'.'.join(map(str, path))}: {what}", replaced(call, path, other)
+            bad = replaced(call, path, other)
+            if form != "function" and path == (0,) and not isinstance(other, T):
+                continue
+            if form != "function" and not any(isinstance(a, T) for a in bad.args):
+                continue
+            yield f"{'.'.join(map(str, path))}: {what}", bad
+    if form == "operator":
+        return
     if len(call.args) > 1:
         yield "without the last argument", Call(*call.args[:-1], extra=call.extra, **call.named)
         yield "an unknown keyword", Call(*call.args, extra=call.extra, **call.named, keywrod=1)
@@ -77,6 +88,8 @@ def others(value):
         yield from other_sequences(value)
     elif value is None:
         yield from (("a string", "abc"), ("a fraction", 3.7), ("a list", ["x"]))
+    elif isinstance(value, dict):
+        return
     elif callable(value):
         yield from (("None", None), ("a number", 3), ("a string", "abc"))
 
@@ -92,7 +105,9 @@ def other_tensors(t):
         if size:
             yield f"one dimension less ({axis})", T(v.take(0, axis), t.layout)
             # Not the same once more: what is equal PyTorch may put into any order.
-            more = np.concatenate([v, v.take([0], axis) + (v.dtype.type(0.37) if v.dtype.kind == "f" else 0)], axis)
+            more = np.concatenate(
+                [v, v.take([0], axis) + (v.dtype.type(0.37) if v.dtype.kind == "f" else 0)], axis
+            )
             yield f"longer along {axis}", T(more, t.layout)
         if size > 1:
             yield f"shorter along {axis}", T(v.take(range(size - 1), axis), t.layout)
@@ -113,6 +128,7 @@ def other_sequences(values):
     if values:
         yield "one too few", values[:-1]
         yield "one too many", kind([*values, values[-1]])
-        yield "the same twice", kind([values[0]] * len(values))
+        if not isinstance(values[0], P):  # with gradients of their own shapes
+            yield "the same twice", kind([values[0]] * len(values))
     yield from (("empty", kind()), ("a string", "abc"), ("None", None))
     yield from (("a number", 3), ("a float", 2.5), ("a set", {1}))

@@ -90,7 +90,9 @@ def required():
             kinds = (types.FunctionType, types.MemberDescriptorType, property)
             if not (inspect.isclass(mine) or isinstance(mine, kinds)):
                 continue
-            elsewhere = not mine.__module__.startswith("minicnn") if hasattr(mine, "__module__") else False
+            elsewhere = (
+                not mine.__module__.startswith("minicnn") if hasattr(mine, "__module__") else False
+            )
             # What a module uses is not what it shows.
             imported = prefix in ("nn.init.", "nn.utils.", "autograd.") and (
                 getattr(mine, "__module__", "") not in (ours.__name__, "minicnn.nn.init")

@@ -1,8 +1,6 @@
 import io
 import json
-import pickle
 import random
-import zipfile
 
 import numpy as np
 import pytest
@@ -143,26 +141,6 @@ def test_dtypes_that_minicnn_does_not_have(tmp_path, dtype):
         DtypeError, match=rf"^load: tensor 'w' in '.*x' has dtype {dtype}, which minicnn does not "
     ):
         load(path)
-
-
-class Trap:
-    def __reduce__(self):
-        return exec, ("raise SystemExit('executed')",)
-
-
-def test_pytorch_files_are_refused_and_not_executed(tmp_path):
-    path = tmp_path / "model.pth"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps(Trap()))
-    hint = r"; minicnn does not read these. Where PyTorch is installed, safetensors.torch.save_file"
-    with pytest.raises(
-        ArgumentError, match=r"^load: '.*' is a zip archive, as torch.save .*" + hint
-    ):
-        load(path)
-    for protocol in (2, 5):
-        path.write_bytes(pickle.dumps(Trap(), protocol))
-        with pytest.raises(ArgumentError, match=r"' is a pickle, as old versions of .*" + hint):
-            load(path)
 
 
 def test_other_files(tmp_path):

@@ -12,6 +12,7 @@ import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import nn
 from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError
+from minicnn.modes import mode
 from minicnn.summary import Counts
 
 
@@ -189,6 +190,11 @@ def test_activations_are_what_layers_write_and_views_are_free():
     assert found.training_bytes == 2 * 8 * 185 + 8 * 36 + found.total.saved_bytes
 
 
+def test_places_of_maxima_are_kept_but_are_no_activations():
+    found = mc.summary(nn.MaxPool2d(2), (1, 2, 6, 8))
+    assert (found.total.activation_bytes, found.total.saved_bytes) == (4 * 24, 8 * 24)
+
+
 def test_a_deep_network_needs_no_more_memory_than_without_gradients():
     model = nn.Sequential(*[nn.Sigmoid() for _ in range(40)])
     mc.summary(model, (1, 4))
@@ -242,7 +248,7 @@ def test_everything_is_as_before_also_after_an_error(fails):
     for module in model.modules():
         assert not module._forward_hooks and not module._forward_pre_hooks
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
-    assert mc.is_grad_enabled() and mc.autograd.mode().recorder is None
+    assert mc.is_grad_enabled() and mode().recorder is None
 
 
 def test_an_error_says_in_which_layer():
@@ -272,11 +278,25 @@ def test_an_error_caught_inside_does_not_confuse_who_counts():
             try:
                 return self.bad(x)
             except ShapeError:
-                return self.good(x)
+                return self.good(x @ mc.ones(4, 4))
 
     found = mc.summary(Careful(), (1, 4))
-    assert found["good"].multiplications == 8
+    assert (found[""].own.multiplications, found["good"].multiplications) == (16, 8)
     assert (found["bad"].calls, found[""].calls, found["bad"].multiplications) == (0, 1, 0)
+
+
+def test_an_error_between_layers_belongs_to_the_one_that_runs():
+    class Late(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.fc(x) @ mc.ones(3, 3)
+
+    with pytest.raises(ShapeError) as error:
+        mc.summary(nn.Sequential(Late()), (1, 4))
+    assert error.value.__notes__ == ["in 0, a Late"]
 
 
 # ---------------------------------------------------------------- inputs and options
@@ -393,6 +413,23 @@ Memory: 20 B of activations; training holds about 212 B without the optimiser's 
 def test_as_plain_text():
     assert str(mc.summary(Backwards(), (1, 4))) == EXPECTED
     assert repr(mc.summary(Backwards(), (1, 4))) == EXPECTED
+
+
+def test_lines_lead_from_each_module_to_those_in_it():
+    pair = lambda: nn.Sequential(nn.ReLU(), nn.Sequential(nn.ReLU()))  # noqa: E731
+    lines = str(mc.summary(nn.Sequential(pair(), pair(), nn.ReLU()), (1, 4))).splitlines()
+    assert [line[:12].rstrip() for line in lines[2:12]] == [
+        "Sequential",
+        "├─ 0",
+        "│  ├─ 0",
+        "│  └─ 1",
+        "│     └─ 0",
+        "├─ 1",
+        "│  ├─ 0",
+        "│  └─ 1",
+        "│     └─ 0",
+        "└─ 2",
+    ]
 
 
 def test_as_json():

@@ -37,7 +37,7 @@ def batch_norm(
         weight, bias: γ and β, (C), of the input's dtype; None: 1 and 0.
         training: normalise by the batch's statistics.
         momentum: m, the share of the newest batch.
-        eps: ε ≥ 0.
+        eps: ε ≥ 0; while training > 0.
 
     Returns:
         Like `input`.
@@ -48,7 +48,7 @@ def batch_norm(
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F
-    >>> F.batch_norm(mc.tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0)
+    >>> F.batch_norm(mc.tensor([[1.0], [3.0]]), None, None, training=True, eps=1e-9)
     tensor([[-1.],
             [ 1.]])
     """
@@ -59,6 +59,8 @@ def batch_norm(
     running = _check_statistics(name, input, running_mean, running_var)
     gamma, beta = _affine(name, input, weight, bias, shape[1:2], "one number a channel")
     if flag(name, "training", training):
+        if not eps > 0:
+            raise ArgumentError(f"{name}: eps must be positive during training, got {eps}")
         one_value_has_no_variance(name, shape[0] * math.prod(shape[2:]), "channel", shape)
     elif running is None:
         raise ArgumentError(

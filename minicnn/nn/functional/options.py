@@ -1,17 +1,11 @@
 """Checks of options that are numbers, or that PyTorch no longer wants."""
 
-import numbers
-
-from minicnn.checks import ArgumentError, DtypeError
+from minicnn.checks import ArgumentError, real
 
 
 def number(name, argument, value):
     """`value` as a float; a `DtypeError` where it is not a number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise DtypeError(f"{name}: {argument} must be a number, got {value!r}")
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ArgumentError(f"{name}: {argument} does not fit into 64 bits, got {value}")
-    return float(value)
+    return float(real(name, argument, value))
 
 
 def between_0_and_1(name, argument, value):

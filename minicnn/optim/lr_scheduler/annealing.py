@@ -2,8 +2,8 @@
 
 import math
 
-from minicnn.checks import ArgumentError
-from minicnn.optim.lr_scheduler.scheduler import LRScheduler
+from minicnn.checks import ArgumentError, real
+from minicnn.optim.lr_scheduler.scheduler import LRScheduler, at_least_1
 
 
 class LinearLR(LRScheduler):
@@ -29,12 +29,13 @@ class LinearLR(LRScheduler):
     def __init__(
         self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1
     ):
-        if not 0 < start_factor <= 1:
+        name = "LinearLR"
+        if not 0 < real(name, "start_factor", start_factor) <= 1:
             raise ArgumentError(f"LinearLR: start_factor must lie in (0, 1], got {start_factor}")
-        if not 0 <= end_factor <= 1:
+        if not 0 <= real(name, "end_factor", end_factor) <= 1:
             raise ArgumentError(f"LinearLR: end_factor must lie in [0, 1], got {end_factor}")
         self.start_factor, self.end_factor = start_factor, end_factor
-        self.total_iters = total_iters
+        self.total_iters = real(name, "total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
@@ -74,9 +75,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
-        if isinstance(T_max, bool) or not hasattr(T_max, "__index__") or T_max < 1:
-            raise ArgumentError(f"CosineAnnealingLR: T_max must be an integer ≥ 1, got {T_max!r}")
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max = at_least_1("CosineAnnealingLR", "T_max", T_max)
+        self.eta_min = real("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def _height(self, epoch):

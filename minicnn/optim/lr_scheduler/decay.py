@@ -4,9 +4,10 @@ from bisect import bisect_right
 from collections import Counter
 from types import FunctionType
 
-from minicnn.checks import ArgumentError
+from minicnn.checks import DtypeError, real, sequence
 from minicnn.optim.lr_scheduler.scheduler import (
     LRScheduler,
+    at_least_1,
     one_for_each_group,
     optimizer_only,
 )
@@ -32,9 +33,8 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
-        if isinstance(step_size, bool) or not hasattr(step_size, "__index__") or step_size < 1:
-            raise ArgumentError(f"StepLR: step_size must be an integer ≥ 1, got {step_size!r}")
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size = at_least_1("StepLR", "step_size", step_size)
+        self.gamma = real("StepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
@@ -66,7 +66,9 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
-        self.milestones, self.gamma = Counter(milestones), gamma
+        name = "MultiStepLR"
+        epochs = [real(name, "each milestone", m) for m in sequence(name, "milestones", milestones)]
+        self.milestones, self.gamma = Counter(epochs), real(name, "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
@@ -105,7 +107,7 @@ class ExponentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer, gamma, last_epoch=-1):
-        self.gamma = gamma
+        self.gamma = real("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
@@ -137,6 +139,9 @@ class LambdaLR(LRScheduler):
     def __init__(self, optimizer, lr_lambda, last_epoch=-1):
         optimizer_only("LambdaLR", optimizer)
         self.lr_lambdas = one_for_each_group("LambdaLR", "lr_lambda", lr_lambda, optimizer)
+        for f in self.lr_lambdas:
+            if not callable(f):
+                raise DtypeError(f"LambdaLR: lr_lambda must be a function of the epoch, got {f!r}")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):

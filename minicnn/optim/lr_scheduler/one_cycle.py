@@ -2,10 +2,10 @@
 
 import math
 
-from minicnn.checks import ArgumentError, one_of
+from minicnn.checks import ArgumentError, one_of, real
 from minicnn.optim.lr_scheduler.scheduler import (
     LRScheduler,
-    one_for_each_group,
+    numbers_for_each_group,
     optimizer_only,
 )
 
@@ -77,7 +77,13 @@ class OneCycleLR(LRScheduler):
         self._anneal_func_type = one_of(
             "OneCycleLR", "anneal_strategy", anneal_strategy, ("cos", "linear")
         )
-        highest = one_for_each_group("OneCycleLR", "max_lr", max_lr, optimizer)
+        highest = numbers_for_each_group("OneCycleLR", "max_lr", max_lr, optimizer)
+        for argument, value in (
+            ("div_factor", div_factor),
+            ("final_div_factor", final_div_factor),
+        ):
+            if not real("OneCycleLR", argument, value):
+                raise ArgumentError(f"OneCycleLR: {argument} divides, and must not be 0")
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             if not {"momentum", "betas"} & set(optimizer.defaults):
@@ -87,7 +93,7 @@ class OneCycleLR(LRScheduler):
                 )
             self.use_beta1 = "betas" in optimizer.defaults
             momenta = [
-                one_for_each_group("OneCycleLR", argument, value, optimizer)
+                numbers_for_each_group("OneCycleLR", argument, value, optimizer)
                 for argument, value in (
                     ("max_momentum", max_momentum),
                     ("base_momentum", base_momentum),

@@ -2,10 +2,10 @@
 
 import math
 
-from minicnn.checks import ArgumentError, GraphError, one_of
+from minicnn.checks import ArgumentError, GraphError, one_of, real
 from minicnn.optim.lr_scheduler.scheduler import (
     LRScheduler,
-    one_for_each_group,
+    numbers_for_each_group,
     optimizer_only,
     warn_of_epoch,
 )
@@ -52,6 +52,14 @@ class ReduceLROnPlateau(LRScheduler):
         eps=1e-8,
     ):
         name = "ReduceLROnPlateau"
+        for argument, value in (
+            ("factor", factor),
+            ("patience", patience),
+            ("threshold", threshold),
+            ("cooldown", cooldown),
+            ("eps", eps),
+        ):
+            real(name, argument, value)
         if not factor < 1:
             raise ArgumentError(f"{name}: factor must be less than 1, got {factor}")
         self.optimizer = optimizer_only(name, optimizer)
@@ -61,7 +69,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown, self.eps = cooldown, eps
         # A group that is added later gets the same lower bound, unless each had its own.
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
-        self.min_lrs = one_for_each_group(name, "min_lr", min_lr, optimizer)
+        self.min_lrs = numbers_for_each_group(name, "min_lr", min_lr, optimizer)
         self.last_epoch = 0
         self._last_lr = self._current()
         self._reset()

@@ -1,8 +1,9 @@
 """`LRScheduler`: what all schedules share."""
 
+import numbers
 import warnings
 
-from minicnn.checks import ArgumentError, DtypeError
+from minicnn.checks import ArgumentError, DtypeError, real
 from minicnn.optim.optimizer import Optimizer
 
 
@@ -23,6 +24,18 @@ def one_for_each_group(name, argument, value, optimizer):
             f"{name}: {argument} has {len(value)} entries, the optimiser {groups} parameter groups"
         )
     return list(value)
+
+
+def at_least_1(name, argument, value):
+    """`value`, an integer ≥ 1, as it is."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ArgumentError(f"{name}: {argument} must be an integer ≥ 1, got {value!r}")
+    return value
+
+
+def numbers_for_each_group(name, argument, value, optimizer):
+    """As `one_for_each_group`, of numbers."""
+    return [real(name, argument, v) for v in one_for_each_group(name, argument, value, optimizer)]
 
 
 def warn_of_epoch(name):

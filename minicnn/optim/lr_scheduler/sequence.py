@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from minicnn.checks import ArgumentError, DtypeError
+from minicnn.checks import ArgumentError, DtypeError, real, sequence
 from minicnn.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from minicnn.optim.lr_scheduler.scheduler import LRScheduler, optimizer_only
 
@@ -37,6 +37,10 @@ class SequentialLR(LRScheduler):
     def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
         name = "SequentialLR"
         optimizer_only(name, optimizer)
+        schedulers = sequence(name, "schedulers", schedulers)
+        milestones = [
+            real(name, "each milestone", m) for m in sequence(name, "milestones", milestones)
+        ]
         if len(schedulers) < 1:
             raise ArgumentError(f"{name}: the list of schedulers is empty")
         for i, scheduler in enumerate(schedulers):

@@ -6,6 +6,7 @@ import pytest
 
 import minicnn as mc
 from minicnn import nn
+from minicnn.models.resnet import BasicBlock, Bottleneck, ResNet
 
 torch = pytest.importorskip("torch")
 tv = pytest.importorskip("torchvision").models
@@ -16,12 +17,16 @@ NAMES += ["wide_resnet50_2", "resnext50_32x4d", "resnext101_32x8d"]
 SLOW = ["wide_resnet101_2", "resnext101_64x4d"]
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Ours draw no weights: theirs take their place."""
+    for function in ("uniform_", "normal_"):
+        monkeypatch.setattr(nn.init, function, lambda tensor, *args, **options: tensor)
+
+
 @pytest.mark.parametrize("name", [*NAMES, *[pytest.param(n, marks=pytest.mark.slow) for n in SLOW]])
-def test_resnet(compare, monkeypatch, name):
-    with monkeypatch.context() as patch:  # the weights that ours would draw are never used
-        for function in ("uniform_", "normal_"):
-            patch.setattr(nn.init, function, lambda tensor, *args, **options: tensor)
-        ours = getattr(mc.models, name)()
+def test_resnet(compare, undrawn, name):
+    ours = getattr(mc.models, name)()
     theirs = getattr(tv, name)()
     assert repr(ours) == repr(theirs)
     # Two places in the last stage: of fewer values the batch's variance is mostly rounding.
@@ -29,31 +34,36 @@ def test_resnet(compare, monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_the_layers_of_the_largest(name):
+def test_the_layers_of_the_largest(undrawn, name):
     with torch.device("meta"):
-        assert repr(getattr(mc.models, name)()) == repr(getattr(tv, name)())
+        theirs = getattr(tv, name)()
+    assert repr(getattr(mc.models, name)()) == repr(theirs)
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
+    ("block", "options"),
     [
-        ("resnet18", {"num_classes": 5, "zero_init_residual": True}),
-        ("resnet50", {"replace_stride_with_dilation": [False, True, True], "num_classes": 5}),
-        ("resnet50", {"groups": 2, "width_per_group": 16, "num_classes": 5}),
-        ("resnext50_32x4d", {"replace_stride_with_dilation": [True, False, True]}),
+        (BasicBlock, {"zero_init_residual": True}),
+        (Bottleneck, {"zero_init_residual": True}),
+        (Bottleneck, {"replace_stride_with_dilation": [False, True, True]}),
+        (Bottleneck, {"replace_stride_with_dilation": [True, False, True], "groups": 4}),
+        (Bottleneck, {"groups": 2, "width_per_group": 16}),
     ],
 )
-def test_options(compare, name, options):
-    ours, theirs = getattr(mc.models, name)(**options), getattr(tv, name)(**options)
+def test_options(compare, block, options):
+    options = {"layers": [1, 2, 2, 1], "num_classes": 5, **options}
+    ours = ResNet(block, **options)
+    theirs = tv.ResNet(getattr(tv.resnet, block.__name__), **options)
     assert repr(ours) == repr(theirs)
     zeros = [[k for k, p in m.named_parameters() if not p.any()] for m in (ours, theirs)]
     assert zeros[0] == zeros[1]
-    compare(ours, theirs, size=33)
+    compare(ours, theirs, size=(33, 32))
 
 
 def test_another_normalisation(compare):
-    ours = mc.models.resnet18(num_classes=5, norm_layer=partial(nn.GroupNorm, 4))
-    theirs = tv.resnet18(num_classes=5, norm_layer=partial(torch.nn.GroupNorm, 4))
+    options = {"layers": [1, 1, 1, 1], "num_classes": 5, "groups": 2}
+    ours = ResNet(Bottleneck, norm_layer=partial(nn.GroupNorm, 4), **options)
+    theirs = tv.ResNet(tv.resnet.Bottleneck, norm_layer=partial(torch.nn.GroupNorm, 4), **options)
     compare(ours, theirs, size=33)
 
 

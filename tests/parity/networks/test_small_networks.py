@@ -4,6 +4,7 @@ import pytest
 
 import minicnn as mc
 from minicnn.models import mobilenet_v3
+from minicnn.models.blocks import make_divisible
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity
@@ -73,7 +74,50 @@ def test_the_hurried_depthwise_convolution_is_pytorchs(options):
         assert torch.allclose(first, second, rtol=1e-12, atol=1e-13)
 
 
+def check_layers(ours, theirs):
+    """What `compare` cannot see, as it takes chance away, and the spread of the initial values."""
+    for mine, other in zip(ours.modules(), theirs.modules(), strict=True):
+        assert type(mine).__name__ == type(other).__name__
+        for attribute in ("p", "mode", "eps", "momentum", "use_res_connect"):
+            assert getattr(mine, attribute, None) == getattr(other, attribute, None)
+        if isinstance(other, (torch.nn.Conv2d, torch.nn.Linear)) and other.weight.numel() > 5000:
+            spread = mine.weight.std().item()
+            assert spread == pytest.approx(other.weight.std().item(), rel=0.1)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_networks(compare, name):
     ours, theirs = getattr(mc.models, name)(), getattr(torchvision_models(), name)()
+    check_layers(ours, theirs)
+    # Those that take long have images that end as 2 × 1 places.
+    small = name.startswith(("mobilenet", "shufflenet")) or name[-2:] in ("b0", "b1")
+    compare(ours, hurried(theirs), size=(40, 33) if small else (33, 20))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mobilenet_v2", {"width_mult": 0.35, "round_nearest": 4}),
+        ("mobilenet_v2", {"inverted_residual_setting": [[1, 16, 1, 1], [6, 24, 2, 2]]}),
+        ("mobilenet_v3_small", {"width_mult": 0.75}),
+        ("mobilenet_v3_small", {"dilated": True, "reduced_tail": True}),
+        ("mobilenet_v3_large", {"dilated": True, "reduced_tail": True}),
+    ],
+)
+def test_options(compare, name, options):
+    options = {"num_classes": 10, **options}
+    ours = getattr(mc.models, name)(**options)
+    theirs = getattr(torchvision_models(), name)(**options)
     compare(ours, hurried(theirs), size=(40, 33))
+
+
+def test_numbers_of_channels_are_torchvisions():
+    from torchvision.models._utils import _make_divisible
+
+    for divisor in (1, 4, 8):
+        for v in [tenth / 10 for tenth in range(1, 3000)]:
+            assert make_divisible(v, divisor) == _make_divisible(v, divisor)
+            assert make_divisible(v, divisor, 5) == _make_divisible(v, divisor, 5)
+    assert mobilenet_v3.InvertedResidualConfig.adjust_channels(88, 0.35) == _make_divisible(
+        88 * 0.35, 8
+    )

@@ -1,0 +1,75 @@
+// Search among the steps, and help.
+
+function openDialog(id) {
+  const dialog = document.getElementById(id);
+  if (!dialog.open) dialog.showModal();
+  return dialog;
+}
+
+// What a step can be found by.
+function searchText(step) {
+  const source = step.source ? `${step.source[0]}:${step.source[1]} ${step.source[2]}` : "";
+  const names = step.results.map((r) => `${r.destination} ${r.symbol} ${r.short}`).join(" ");
+  return `${step.number} ${stepTitle(step)} ${phaseName(step.phase)} ${step.phase} ${names} ${source}`.toLowerCase();
+}
+
+function matches(query) {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return STEPS.filter((step) => words.every((word) => searchText(step).includes(word)));
+}
+
+const MOST_FOUND = 60;
+
+function renderSearch() {
+  const found = matches(document.getElementById("search-input").value);
+  const list = document.getElementById("search-results");
+  const row = (step) => {
+    const where = step.source ? h("small", {}, step.source[2]) : null;
+    const open = () => {
+      document.getElementById("search").close();
+      go(step.number);
+    };
+    return h("li", {}, h("button", { type: "button", onclick: open }, h("b", {}, step.number), " ", h("span", { class: `chip phase-${step.phase}` }, phaseName(step.phase)), ` ${stepTitle(step)} `, where));
+  };
+  list.replaceChildren(...found.slice(0, MOST_FOUND).map(row));
+  document.getElementById("search-count").textContent = t("found", { n: found.length });
+}
+
+function openSearch() {
+  openDialog("search");
+  const input = document.getElementById("search-input");
+  input.select();
+  input.focus();
+  renderSearch();
+}
+
+function renderHelp() {
+  const keys = [
+    ["← →", "key steps"], ["Home End", "key ends"], ["Shift + ← → ↑ ↓", "key window"], ["Tab", "key tab"], ["Enter", "key enter"],
+    ["/", "key search"], ["g", "key view"], ["o", "key overview"], ["?", "key help"], ["Esc", "key close"],
+  ];
+  const words = ["δ", "∂L/∂W", "⊗", "⊗~", "⊙", "rot180", "up", "∗", "↑ s", "r", "Σ", "p, d", "l"];
+  document.getElementById("help-body").replaceChildren(
+    h("h3", {}, t("keys")),
+    h("dl", { class: "keys" }, keys.flatMap(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text))])),
+    h("h3", {}, t("glossary")),
+    h("dl", {}, words.flatMap((word) => [h("dt", {}, word), h("dd", {}, t(`word ${word}`))])),
+    h("h3", {}, t("colours")),
+    h("p", {}, t("legend")),
+    h("ul", { class: "roles" }, ["x", "w", "b", "z", "d"].map((role) => h("li", {}, h("span", { class: `symbol role-${role}` }, t(`role ${role} sign`)), " ", t(`role ${role}`)))),
+    h("p", {}, t("role gradient")),
+    h("h3", {}, t("numbers")),
+    h("p", {}, t("numbers how")),
+  );
+}
+
+function connectDialogs() {
+  const input = document.getElementById("search-input");
+  input.addEventListener("input", renderSearch);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") document.querySelector("#search-results button")?.click();
+  });
+  for (const close of document.querySelectorAll("dialog .close")) {
+    close.addEventListener("click", () => close.closest("dialog").close());
+  }
+}
