@@ -260,3 +260,46 @@ def normal_cdf(x):
     """Φ(x) = erfc(−x/√2) / 2 (equation ``gelu``); erfc, unlike 1 + erf, keeps the left tail."""
     values = [0.5 * math.erfc(-v / math.sqrt(2)) for v in x.ravel().tolist()]
     return np.array(values, x.dtype).reshape(x.shape)
+
+
+# Batch normalisation: arrays (N, C, L), and one number for each of the C channels.
+
+
+def _of_channels(numbers):
+    return numbers.reshape(1, -1, 1)
+
+
+def _channel_sum(array):
+    """Σ over the batch and the places, in float64: a channel may hold millions of values."""
+    return array.sum(axis=(0, 2), dtype="float64")
+
+
+@register("channel_moments", "plain")
+def channel_moments(x):
+    """The mean and the biased variance of each channel."""
+    count = max(1, x.shape[0] * x.shape[2])
+    mean = (_channel_sum(x) / count).astype(x.dtype)
+    centred = x - _of_channels(mean)
+    # Of what is centred: E[x²] − μ² would lose all digits where μ is large against σ.
+    return mean, (_channel_sum(centred * centred) / count).astype(x.dtype)
+
+
+@register("channel_normalize", "plain")
+def channel_normalize(x, mean, inverse_std, gamma, beta):
+    """x̂ = (x − μ) / √(σ² + ε) and γ x̂ + β (eq. ``bn``)."""
+    normalized = (x - _of_channels(mean)) * _of_channels(inverse_std)
+    return normalized, _of_channels(gamma) * normalized + _of_channels(beta)
+
+
+@register("channel_sums", "plain")
+def channel_sums(delta, normalized):
+    """Σ δ and Σ δ ⊙ x̂, which are ∂L/∂β and ∂L/∂γ."""
+    sums = _channel_sum(delta), _channel_sum(delta * normalized)
+    return tuple(s.astype(delta.dtype) for s in sums)
+
+
+@register("channel_gradient", "plain")
+def channel_gradient(delta, normalized, scale, mean_delta, mean_both):
+    """∂L/∂x = γ/√(σ² + ε) (δ − mean(δ) − x̂ mean(δ ⊙ x̂))  (eq. ``bn-backward``)."""
+    inner = delta - _of_channels(mean_delta) - normalized * _of_channels(mean_both)
+    return _of_channels(scale) * inner

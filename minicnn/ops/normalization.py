@@ -3,6 +3,7 @@
 import math
 
 from minicnn.arrays import array_module
+from minicnn.kernels import find
 from minicnn.ops.base import Operation
 
 
@@ -102,16 +103,43 @@ class BatchNorm(Normalization):
 
     equations = ("bn", "bn-backward")
 
-    def _input_gradient(self, delta, dgamma, dbeta):
-        scale = self._fitting(self.gamma) * self.inverse_std
-        if self.statistics is not None:
-            return scale * delta
-        # μ and σ² depend on every x of the channel: hence the two sums.
-        inner = self.count * delta
-        inner -= dbeta
-        inner -= self.normalized * dgamma
-        inner *= scale / self.count
-        return inner
+    def __init__(self, view, axes, parameters, eps, statistics=None):
+        super().__init__(view, axes, parameters, eps, statistics)
+        self.view = (*view[:2], math.prod(view[2:]))  # (N, C, L)
+
+    def forward(self, x, gamma, beta):
+        shape, dtype = x.shape, x.dtype
+        x = self._seen(x)
+        if self.statistics is None:
+            mean, var = find("channel_moments")(x)
+        else:
+            mean, var = (s.reshape(-1).astype(x.dtype) for s in self.statistics)
+        inverse = 1 / array_module(x).sqrt(var + x.dtype.type(self.eps))
+        scale, shift = (p.reshape(-1).astype(x.dtype) for p in (gamma, beta))
+        self.normalized, y = find("channel_normalize")(x, mean, inverse, scale, shift)
+        self.mean, self.var, self.inverse_std = (
+            numbers.reshape(self.parameters) for numbers in (mean, var, inverse)
+        )
+        self.gamma = gamma
+        return y.reshape(shape).astype(dtype, copy=False)
+
+    def backward(self, delta):
+        (shape, dtype), (parameter_shape, gamma_dtype), (_, beta_dtype) = self.inputs
+        delta = self._seen(delta)
+        dbeta, dgamma = find("channel_sums")(delta, self.normalized)
+        dx = None
+        if self.needs[0]:
+            # μ and σ² depend on every x of the channel: hence the two means. Constants have none.
+            share = 0 if self.statistics is not None else 1 / self.count
+            means = ((s * share).astype(delta.dtype) for s in (dbeta, dgamma))
+            scale = self.gamma.reshape(-1).astype(delta.dtype) * self.inverse_std.reshape(-1)
+            dx = find("channel_gradient")(delta, self.normalized, scale, *means)
+            dx = dx.reshape(shape).astype(dtype, copy=False)
+        return (
+            dx,
+            dgamma.reshape(parameter_shape).astype(gamma_dtype, copy=False),
+            dbeta.reshape(parameter_shape).astype(beta_dtype, copy=False),
+        )
 
 
 class LayerNorm(Normalization):

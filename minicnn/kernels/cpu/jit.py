@@ -71,10 +71,17 @@ def _caching():
         numba.config.CACHE_DIR = before
 
 
-def jit(function):
-    """Compile `function` with parallel loops, keep the machine code on disk, run it locked."""
+def jit(function=None, *, reorder=False):
+    """Compile `function` with parallel loops, keep the machine code on disk, run it locked.
+
+    With `reorder` sums may be added up in another order, in several parts side by side: always the
+    same one, but not that of the loop. Without it a sum waits for each addition.
+    """
+    if function is None:
+        return lambda function: jit(function, reorder=reorder)
     with _caching() as possible:
-        compiled = numba.njit(parallel=True, cache=possible)(function)
+        math = {"reassoc", "contract", "nsz"} if reorder else False
+        compiled = numba.njit(parallel=True, cache=possible, fastmath=math)(function)
 
     def run(*arguments):
         with compute_lock:

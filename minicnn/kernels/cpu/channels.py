@@ -1,0 +1,112 @@
+"""What batch normalisation does with each channel, in as few passes over memory as there can be.
+
+NumPy would go through the maps once for every sign in the formula; here each kernel goes through
+them once, one thread a channel. Sums are kept in float64: a channel may hold millions of values.
+"""
+
+import numpy as np
+from numba import prange
+
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.registry import register
+
+
+@jit(reorder=True)
+def _moments(x, mean, var):
+    n, c, length = x.shape
+    flat = x.reshape(-1)
+    count = n * length
+    for channel in prange(c):
+        total = 0.0
+        for i in range(n):
+            start = np.uint64((i * c + channel) * length)
+            for q in range(np.uint64(length)):
+                total += np.float64(flat[start + q])
+        middle = x.dtype.type(total / count)
+        squares = 0.0
+        for i in range(n):
+            start = np.uint64((i * c + channel) * length)
+            for q in range(np.uint64(length)):
+                # Of what is centred: E[x²] − μ² would lose all digits where μ is large against σ.
+                distance = flat[start + q] - middle
+                squares += np.float64(distance) * np.float64(distance)
+        mean[channel], var[channel] = middle, squares / count
+
+
+@jit
+def _normalize(x, mean, inverse_std, gamma, beta, normalized, y):
+    n, c, length = x.shape
+    flat_x, flat_normalized, flat_y = x.reshape(-1), normalized.reshape(-1), y.reshape(-1)
+    for plane in prange(n * c):
+        channel = plane % c
+        middle, inverse = mean[channel], inverse_std[channel]
+        scale, shift = gamma[channel], beta[channel]
+        start = np.uint64(plane * length)
+        for q in range(np.uint64(length)):
+            value = (flat_x[start + q] - middle) * inverse
+            flat_normalized[start + q] = value
+            flat_y[start + q] = scale * value + shift
+
+
+@jit(reorder=True)
+def _sums(delta, normalized, of_delta, of_both):
+    n, c, length = delta.shape
+    flat_delta, flat = delta.reshape(-1), normalized.reshape(-1)
+    for channel in prange(c):
+        total, product = 0.0, 0.0
+        for i in range(n):
+            start = np.uint64((i * c + channel) * length)
+            for q in range(np.uint64(length)):
+                d = np.float64(flat_delta[start + q])
+                total += d
+                product += d * np.float64(flat[start + q])
+        of_delta[channel], of_both[channel] = total, product
+
+
+@jit
+def _gradient(delta, normalized, scale, mean_delta, mean_both, dx):
+    n, c, length = delta.shape
+    flat_delta, flat, flat_dx = delta.reshape(-1), normalized.reshape(-1), dx.reshape(-1)
+    for plane in prange(n * c):
+        channel = plane % c
+        factor, first, second = scale[channel], mean_delta[channel], mean_both[channel]
+        start = np.uint64(plane * length)
+        for q in range(np.uint64(length)):
+            inner = flat_delta[start + q] - first - flat[start + q] * second
+            flat_dx[start + q] = factor * inner
+
+
+@register("channel_moments", "cpu")
+def channel_moments(x):
+    x = np.ascontiguousarray(x)
+    mean, var = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    if not x.size:
+        mean[:] = var[:] = 0
+        return mean, var
+    _moments(x, mean, var)
+    return mean, var
+
+
+@register("channel_normalize", "cpu")
+def channel_normalize(x, mean, inverse_std, gamma, beta):
+    x = np.ascontiguousarray(x)
+    normalized, y = np.empty_like(x), np.empty_like(x)
+    _normalize(x, mean, inverse_std, gamma, beta, normalized, y)
+    return normalized, y
+
+
+@register("channel_sums", "cpu")
+def channel_sums(delta, normalized):
+    delta = np.ascontiguousarray(delta)
+    c = delta.shape[1]
+    of_delta, of_both = np.empty(c, delta.dtype), np.empty(c, delta.dtype)
+    _sums(delta, normalized, of_delta, of_both)
+    return of_delta, of_both
+
+
+@register("channel_gradient", "cpu")
+def channel_gradient(delta, normalized, scale, mean_delta, mean_both):
+    delta = np.ascontiguousarray(delta)
+    dx = np.empty_like(delta)
+    _gradient(delta, normalized, scale, mean_delta, mean_both, dx)
+    return dx
