@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, real
+from minicnn.kernels import find
 from minicnn.optim.optimizer import Optimizer, not_negative
 
 
@@ -64,16 +65,14 @@ class SGD(Optimizer):
             raise ArgumentError("SGD: nesterov needs a momentum > 0 and no dampening")
 
     def update(self, parameter, gradient, state, group):
-        g = -gradient if group["maximize"] else gradient
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * parameter
-        if group["momentum"]:
-            if "momentum_buffer" not in state:
-                # An array, where arithmetic on a 0-d parameter gave a NumPy scalar.
-                v = state["momentum_buffer"] = np.array(g)
-            else:
-                v = state["momentum_buffer"]
-                v *= group["momentum"]
-                v += (1 - group["dampening"]) * g
-            g = g + group["momentum"] * v if group["nesterov"] else v
-        parameter -= group["lr"] * g
+        momentum, damping, velocity = group["momentum"], group["dampening"], None
+        if momentum:
+            velocity = state.get("momentum_buffer")
+            if velocity is None:
+                # Zeros without damping: so v = g after the first step.
+                velocity, damping = np.zeros_like(parameter), 0
+                state["momentum_buffer"] = velocity
+        find("sgd_update")(
+            parameter, gradient, velocity, group["lr"], momentum, damping, group["weight_decay"],
+            group["nesterov"], group["maximize"],
+        )  # fmt: skip

@@ -38,6 +38,8 @@ class SequentialLR(LRScheduler):
         name = "SequentialLR"
         optimizer_only(name, optimizer)
         schedulers = sequence(name, "schedulers", schedulers)
+        if isinstance(milestones, (set, frozenset)):
+            raise DtypeError(f"{name}: milestones came as a set, which has no order; use a list")
         milestones = [
             real(name, "each milestone", m) for m in sequence(name, "milestones", milestones)
         ]
