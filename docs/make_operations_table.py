@@ -118,7 +118,7 @@ def row(name, texts):
     fast = [k for k in kernels if "cpu" in variants(k)]
     called = re.compile(rf"\b(F|mc|functional)\.{name}\b|[\"']{name}[\"' ,]")
     tests = [path for path, text in texts.items() if called.search(text)]
-    tests.sort(key=lambda path: "parity" not in path.stem)  # those beside PyTorch first
+    tests.sort(key=lambda path: "parity" not in path.as_posix())  # those beside PyTorch first
     return [
         f"`{name}`",
         " ".join(f"`{operation.__name__}`" for operation in watch.operations),
@@ -132,8 +132,11 @@ def row(name, texts):
 def table():
     mc.manual_seed(0)
     texts = {}
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        if path.parent.name in ("functions", "nn", "ops") and "errors" not in path.stem:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        test = path.stem.startswith("test_") and path.parent.name in ("functions", "nn", "ops")
+        # The random cases that are compared with PyTorch's.
+        case = path.stem.startswith("cases_") and path.parent.name == "parity"
+        if case or (test and "errors" not in path.stem):
             texts[path] = path.read_text(encoding="utf-8")
     heads = ["function", "operations", "equations", "textbook", "kernels", "tested in"]
     rows = [heads, ["---"] * len(heads), *[row(name, texts) for name in EXAMPLES]]

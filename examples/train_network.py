@@ -29,7 +29,7 @@ from minicnn.training import DivergenceError, check_loss
 RECIPES = {
     "": {"size": 32, "lr": 0.05, "epochs": 6},
     "lenet": {"size": 28, "lr": 0.05, "epochs": 10},
-    "alexnet": {"size": 64, "lr": 0.01, "epochs": 10},
+    "alexnet": {"size": 64, "lr": 0.02, "epochs": 10},
     "alexnet_paper": {"size": 227, "lr": 0.01, "epochs": 4},
     "vgg": {"size": 32, "lr": 0.01, "epochs": 6},
     "resnet": {"size": 28, "lr": 0.1, "epochs": 6},

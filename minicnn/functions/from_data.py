@@ -19,7 +19,7 @@ def array_of(name, data, dtype):
             return np.array(data, known if dtype is None else dtype, order="C")
     leaves = _leaves(name, data)
     if isinstance(data, (list, tuple)):
-        data = _without_tensors(data) if any(issubclass(t, Tensor) for t in leaves) else data
+        data = _without_tensors(name, data) if any(issubclass(t, Tensor) for t in leaves) else data
     try:
         array = np.array(data)
     except ValueError:
@@ -85,13 +85,13 @@ def _inferred(array, leaves):
     return result_type(*examples, *[np.empty(1, result_type(t())) for t in python])
 
 
-def _without_tensors(data):
+def _without_tensors(name, data):
     """Nested lists with the tensors in them, of one element each, as numbers."""
     if isinstance(data, Tensor):
         if data.numel() != 1:
             raise ShapeError(
-                f"tensor: only tensors of one element can stand in a list of numbers, got shape "
+                f"{name}: only tensors of one element can stand in a list of numbers, got shape "
                 f"{data.shape}; minicnn.stack joins tensors"
             )
         return data.item()
-    return [_without_tensors(d) for d in data] if isinstance(data, (list, tuple)) else data
+    return [_without_tensors(name, d) for d in data] if isinstance(data, (list, tuple)) else data

@@ -16,6 +16,8 @@ def _integers(name, x):
 
 def _bitwise(name, symbol, function):
     def combine(input, other):
+        if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+            tensor_only(name, input)
         x, y = pair(name, input, other)
         return Tensor(np.asarray(function(_integers(name, x).array, y.array)))
 

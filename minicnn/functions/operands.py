@@ -47,9 +47,9 @@ def fitting_number(name, value, dtype):
 
     Fractions are cut off, and an unsigned dtype takes negative integers modulo its size.
     """
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ArgumentError(f"{name}: {value} does not fit into 64 bits; write it as a float")
     if dtype.kind == "f":
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise ArgumentError(f"{name}: {value} does not fit into 64 bits; write it as a float")
         with np.errstate(all="ignore"):
             fits = not math.isfinite(value) or abs(value) <= float(np.finfo(dtype).max)
     elif dtype.kind == "b":

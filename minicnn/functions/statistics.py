@@ -76,8 +76,7 @@ def logsumexp(input, dim, keepdim=False):
     x = floating("logsumexp", input)
     if dim is None:
         raise DtypeError("logsumexp: dim must be an integer or several, got None")
-    dims = dimensions("logsumexp", dim, x.ndim)
+    # An empty tuple of dimensions means all of them, as in PyTorch.
+    dims = dimensions("logsumexp", dim if dim != () and dim != [] else None, x.ndim)
     flag("logsumexp", "keepdim", keepdim)
-    if not dims and x.ndim:
-        raise ArgumentError("logsumexp: dim must name at least one dimension")
     return apply(statistics.LogSumExp(dims, keepdim), x)

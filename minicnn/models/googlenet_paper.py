@@ -180,9 +180,10 @@ class GoogLeNetPaper(nn.Module):
 
     def forward(self, x):
         with_heads = self.training and self.aux_logits
-        check_images("GoogLeNetPaper", x, 3, SMALLEST)
         if with_heads:
-            _check_for_heads(x.shape)
+            _check_for_heads(x)
+        else:
+            check_images("GoogLeNetPaper", x, 3, SMALLEST)
         x = self.norm1(self.maxpool1(self.conv1(x)))  # (N, 64, 56, 56)
         x = self.maxpool2(self.norm2(self.conv3(self.conv2(x))))  # (N, 192, 28, 28)
         x = self.inception3b(self.inception3a(x))  # (N, 480, 28, 28)
@@ -197,14 +198,15 @@ class GoogLeNetPaper(nn.Module):
         return GoogLeNetOutputs(x, scores2, scores1) if with_heads else x
 
 
-def _check_for_heads(shape):
+def _check_for_heads(x):
     """Refuse images whose maps the heads cannot pool to 4 × 4."""
-    low, high = SMALLEST_IN_TRAINING, LARGEST_IN_TRAINING
-    if not all(low <= n <= high for n in shape[2:]):
+    low, high, without = SMALLEST_IN_TRAINING, LARGEST_IN_TRAINING, f"{SMALLEST} × {SMALLEST}"
+    check_images(f"GoogLeNetPaper in training with its heads (without: {without})", x, 3, low)
+    if max(x.shape[2:]) > high:
         raise ShapeError(
             f"GoogLeNetPaper: in training the auxiliary heads need images of {low} to {high} "
-            f"pixels a side, got {shape[2]} × {shape[3]}; the smallest that work are {low} × {low}."
-            f" Without heads, in eval() or with aux_logits=False, {SMALLEST} × {SMALLEST} do"
+            f"pixels a side, got {x.shape[2]} × {x.shape[3]}; F.interpolate(x, {high}) makes them "
+            "smaller. With aux_logits=False there are no heads, and no such limit"
         )
 
 

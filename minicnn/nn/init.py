@@ -221,25 +221,33 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
             stacklevel=2,
         )
     rng = numpy_generator(generator)
-    values = np.empty(tensor.shape)
-    open_ = np.ones(tensor.shape, bool)
     inside = (math.erf((b - mean) / std / 2**0.5) - math.erf((a - mean) / std / 2**0.5)) / 2
+    if inside <= 0.3:
+        return _overwrite(name, tensor, _drawn_in_tail(tensor.shape, mean, std, a, b, rng))
+    _draw(name, tensor, fill_normal, mean, std, generator)
+    values = tensor.array
+    outside = (values < a) | (values > b)
+    while outside.any():
+        drawn = rng.normal(mean, std, int(outside.sum())).astype(values.dtype)
+        values[outside] = drawn
+        outside[outside] = (drawn < a) | (drawn > b)
+    return tensor
+
+
+def _drawn_in_tail(shape, mean, std, a, b, rng):
+    """Normal numbers inside [a, b], where few would fall: uniform ones, kept by their density."""
+    values, missing = np.empty(shape), np.ones(shape, bool)
     peak = min(max(mean, a), b)  # where in [a, b] the density is highest
     # Ten standard deviations beyond it the density is e⁻⁵⁰ of that: nothing is drawn there.
     reach = math.hypot(peak - mean, 10 * std)
     low, high = max(a, mean - reach), min(b, mean + reach)
-    while open_.any():
-        if inside > 0.3:
-            drawn = rng.normal(mean, std, int(open_.sum()))
-            good = (a <= drawn) & (drawn <= b)
-        else:
-            # Few would fall inside: draw inside, and keep each with its density over the highest.
-            drawn = rng.uniform(low, high, int(open_.sum()))
-            exponent = (((peak - mean) / std) ** 2 - ((drawn - mean) / std) ** 2) / 2
-            good = rng.random(drawn.shape) <= np.exp(exponent)
-        values[open_] = drawn
-        open_[open_] = ~good
-    return _overwrite(name, tensor, values)
+    while missing.any():
+        drawn = rng.uniform(low, high, int(missing.sum()))
+        exponent = (((peak - mean) / std) ** 2 - ((drawn - mean) / std) ** 2) / 2
+        good = rng.random(drawn.shape) <= np.exp(exponent)
+        values[missing] = drawn
+        missing[missing] = ~good
+    return values
 
 
 def xavier_uniform_(tensor, gain=1.0, generator=None):

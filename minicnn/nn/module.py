@@ -158,8 +158,13 @@ class Module:
             raise DtypeError(f"{operation}: the name must be a string, got {name!r}")
         if "." in name or not name:
             raise NameTakenError(f"{operation}: the name must not be empty or hold a '.': {name!r}")
-        if name not in home and name in dir(self):
+        if name not in home and self._has(name):
             raise NameTakenError(f"{operation}: {type(self).__name__} has a {name!r} already")
+
+    def _has(self, name):
+        """Whether there is an attribute of that name (``name in dir(self)`` makes a long list)."""
+        homes = self.__dict__, self._parameters, self._modules, self._buffers
+        return hasattr(type(self), name) or any(name in home for home in homes)
 
     # ------------------------------------------------------------------ hooks
 

@@ -65,9 +65,9 @@ class _Statistics(_Affine):
     def reset_running_stats(self):
         """Mean 0, variance 1, no batch seen."""
         if self.track_running_stats:
-            self.running_mean.zero_()
-            self.running_var.fill_(1)
-            self.num_batches_tracked.zero_()
+            init.zeros_(self.running_mean)
+            init.ones_(self.running_var)
+            init.zeros_(self.num_batches_tracked)
 
     def reset_parameters(self):
         """γ = 1, β = 0, and the running statistics of the beginning."""

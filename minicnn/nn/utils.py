@@ -30,10 +30,10 @@ def _gradients(name, parameters, foreach):
     return [p.grad for p in found if p.grad is not None]
 
 
-def _norm(array, p):
+def _norm(name, array, p):
     """The p-norm of all elements, without float16's overflow."""
     if not array.size and (p < 0 or p == np.inf):
-        raise ArgumentError(f"norm: an empty tensor has no norm of order {p}")
+        raise ArgumentError(f"{name}: an empty tensor has no norm of order {p}")
     kept = array.astype(np.float32) if array.dtype == np.float16 else array
     with np.errstate(all="ignore"):
         return np.linalg.norm(kept.ravel(), p).astype(array.dtype)
@@ -79,7 +79,7 @@ def _total(name, tensors, norm_type, error_if_nonfinite):
     p = _order(name, norm_type)
     if not tensors:
         return Tensor(np.zeros((), np.float32))
-    total = _norm(np.stack([_norm(t.array, p) for t in tensors]), p)
+    total = _norm(name, np.stack([_norm(name, t.array, p) for t in tensors]), p)
     if error_if_nonfinite and not np.isfinite(total):
         raise ArgumentError(
             f"{name}: the norm of order {p} of the gradients is {total}, so they cannot "
@@ -106,6 +106,8 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
 
 def _scale(gradients, max_norm, total_norm):
     total = total_norm.array
+    if total.dtype.kind != "f":
+        total = total.astype(np.float32)
     factor = np.minimum(float(max_norm) / (total + total.dtype.type(1e-6)), 1)
     for g in gradients:
         g._writable("clip_grad_norm_")
@@ -186,7 +188,10 @@ def parameters_to_vector(parameters):
     for p in parameters:
         if not isinstance(p, Tensor):
             raise DtypeError(f"{name}: parameters must be tensors, got {type(p).__name__}")
-    return cat([view(p, -1) for p in parameters])
+    try:
+        return cat([view(p, -1) for p in parameters])
+    except ShapeError as error:  # as in PyTorch, of a parameter that is a view of another tensor
+        raise ShapeError(f"{name}: {error}") from None
 
 
 def vector_to_parameters(vec, parameters):

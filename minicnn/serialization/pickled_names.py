@@ -99,6 +99,7 @@ def _dictionary(reader, items=()):
         return items
     if type(items) not in (list, tuple):
         raise Refused(f"is damaged: a dictionary is made of {kind_of(items)}")
+    reader.count(len(items))
     result = {}
     for item in items:
         if type(item) not in (list, tuple) or len(item) != 2:
@@ -108,6 +109,8 @@ def _dictionary(reader, items=()):
 
 
 def _size(reader, numbers):
+    if type(numbers) is tuple:
+        reader.count(len(numbers))
     if type(numbers) is not tuple or not all(map(is_size, numbers)):
         raise Refused("is damaged: a torch.Size does not hold sizes")
     return numbers

@@ -7,7 +7,9 @@ from minicnn.tensor import Tensor
 
 # Weights need about 150 bytes a tensor; the rest is for lists of numbers in checkpoints.
 LARGEST_PICKLE = 64 << 20  # bytes
-MOST_STEPS = 10_000_000  # instructions, and values in the result with repeated ones counted again
+# Of each: instructions, values that calls look at, values in the result with repeated ones counted
+# again. Ten seconds' work at most.
+MOST_STEPS = 4_000_000
 MOST_TENSORS = 200_000
 DEEPEST = 100  # levels of nesting
 
@@ -110,14 +112,14 @@ def check_plain(root):
             for item in items:
                 if type(item) not in (dict, list, tuple):
                     _check_leaf(item)
-                elif id(item) not in done:
+                elif item and id(item) not in done:
                     stack.append(item)
-                elif done[id(item)] is None:
+                elif item and done[id(item)] is None:
                     raise Refused("holds a container that contains itself")
         else:
             stack.pop()
             if done[id(value)] is None:
-                inner = [done[id(i)] for i in items if type(i) in (dict, list, tuple)]
+                inner = [done.get(id(i), (1, 1)) for i in items if type(i) in (dict, list, tuple)]
                 values = 1 + len(value) + sum(n for n, _ in inner)
                 levels = 1 + max([n for _, n in inner], default=0)
                 if values > MOST_STEPS:

@@ -209,11 +209,16 @@ def _set_arrays(views, content, places, map_memory):
             if not map_memory:
                 part = part.copy()
             memory[storage.key] = part
-        part = memory[storage.key][storage.first : storage.first + storage.nbytes]
-        elements = converted.get((storage, view.dtype))
-        if elements is None:
-            elements = converted[storage, view.dtype] = _elements(part, view.dtype)
-        view.tensor.array = _strided(elements, view)
+        # Once a storage, however many parts of it there are: a conversion needs memory.
+        itemsize = np.dtype(_FOUND_AS.get(view.dtype, view.dtype)).itemsize
+        first, odd = divmod(storage.first, itemsize)
+        kind = storage.key, view.dtype, odd
+        if kind not in converted:
+            converted[kind] = _elements(memory[storage.key][odd:], view.dtype)
+        view.tensor.array = _strided(converted[kind], view, first + view.offset)
+
+
+_FOUND_AS = {"bfloat16": "<u2"}
 
 
 def _elements(part, dtype):
@@ -222,7 +227,8 @@ def _elements(part, dtype):
         raise Refused("is damaged: a tensor of dtype bool has bytes that are neither 0 nor 1")
     if dtype == "bfloat16":
         # A bfloat16 is the first half of a float32, so that nothing is lost.
-        half = np.frombuffer(part.tobytes(), "<u2")
+        whole = part.size // 2 * 2
+        half = np.frombuffer(part[:whole].tobytes(), _FOUND_AS[dtype])
         return (half.astype(np.uint32) << 16).view(np.float32)
     found = np.dtype(dtype)
     part = part[: part.size // found.itemsize * found.itemsize]
@@ -233,8 +239,12 @@ def _elements(part, dtype):
     return part.view(found)
 
 
-def _strided(elements, view):
-    """The view of `elements` that the tensor is; its bounds were checked with the pickle."""
+def _strided(elements, view, first):
+    """The view of `elements` that the tensor is; its bounds were checked with the pickle.
+
+    Args:
+        first: the place in `elements` of the tensor's first one.
+    """
     itemsize = elements.itemsize
     if 0 in view.size:
         return np.empty(view.size, elements.dtype)
@@ -242,7 +252,7 @@ def _strided(elements, view):
     steps = [
         s * itemsize if n > 1 else itemsize for n, s in zip(view.size, view.stride, strict=True)
     ]
-    array = np.ndarray(view.size, elements.dtype, elements, view.offset * itemsize, steps)
+    array = np.ndarray(view.size, elements.dtype, elements, first * itemsize, steps)
     if _may_overlap(view):
         # As of an expanded tensor: writing to one element would change others.
         array.flags.writeable = False

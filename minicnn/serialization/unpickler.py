@@ -10,6 +10,7 @@ Tensors are described only: where their bytes are, ``pytorch.py`` knows.
 """
 
 import io
+import pickle
 import pickletools
 
 from minicnn.serialization.pickled_names import known
@@ -48,6 +49,7 @@ class Unpickler:
         self.views = []
         self._data = data
         self._stack, self._below, self._memo = [], [], {}
+        self._looked_at = 0
 
     def load(self):
         """The value that the pickle describes.
@@ -59,10 +61,12 @@ class Unpickler:
         file.seek(self.position)
         try:
             for _ in range(MOST_STEPS):
-                name = _name(file.read(1))
-                if name == "STOP":
+                code = file.read(1)
+                if code == _STOP:
                     break
-                self._step(name, file)
+                if code not in _INSTRUCTIONS:
+                    raise Refused(_why_refused(code, file))
+                _INSTRUCTIONS[code](self, file)
             else:
                 raise Refused(f"has a pickle of more than {MOST_STEPS:,} instructions")
             value = self._stack.pop()
@@ -74,20 +78,14 @@ class Unpickler:
         check_plain(value)
         return value
 
-    def _step(self, name, file):
-        if name in _CONSTANTS:
-            self._stack.append(_CONSTANTS[name])
-        elif name in _STEPS:
-            _STEPS[name](self, _argument(name, file))
-        elif name in _ARGUMENTS:
-            self._stack.append(_argument(name, file))
-        elif name in ("PROTO", "FRAME"):
-            _argument(name, file)
-        else:
-            what = _REFUSED.get(name, f"the instruction {name}, which torch.save does not write")
-            if name == "INST":
-                what += " " + shown(".".join(_lines(file)))
-            raise Refused(f"holds {what}; {WHAT_IS_TAKEN}")
+    def count(self, n):
+        """Refuse calls that together look at too many values.
+
+        A list of a hundred thousand takes a few bytes to name again in the next of a million calls.
+        """
+        self._looked_at += n
+        if self._looked_at > MOST_STEPS:
+            raise Refused(f"has a pickle whose calls take more than {MOST_STEPS:,} values")
 
     def _text(self, argument):
         # pickletools reads strings of Python 2 as Latin-1; PyTorch takes them for UTF-8.
@@ -104,8 +102,11 @@ class Unpickler:
         return items
 
     def _last(self, n):
-        items = [self._stack.pop() for _ in range(n)]
-        return items[::-1]
+        if len(self._stack) < n:
+            raise IndexError
+        items = self._stack[-n:]
+        del self._stack[-n:]
+        return items
 
     def _tuple(self, _):
         items = tuple(self._above_mark())  # first, since it brings the other stack back
@@ -165,6 +166,7 @@ class Unpickler:
 
     def call(self, function, arguments):
         """What the known `function` gives for the pickle's `arguments`."""
+        self.count(len(arguments))
         try:
             return function.call(self, *arguments)
         except TypeError:  # another number of arguments
@@ -202,22 +204,6 @@ class Unpickler:
 # ---------------------------------------------------------------- the instructions
 
 
-def _name(code):
-    opcode = pickletools.code2op.get(code.decode("latin-1"))
-    if opcode is None:
-        what = f"{code!r} is no instruction" if code else "it ends without STOP"
-        raise Refused(f"is damaged or incomplete: in its pickle, {what}")
-    return opcode.name
-
-
-def _argument(name, file):
-    """What follows the instruction `name` in the file."""
-    if name == "GLOBAL":
-        return _lines(file)
-    argument = _KINDS[name]
-    return None if argument is None else argument.reader(file)
-
-
 def _lines(file):
     """Two lines: a module and a name in it."""
     lines = file.readline(), file.readline()
@@ -227,7 +213,6 @@ def _lines(file):
 
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_KINDS = {opcode.name: opcode.arg for opcode in pickletools.opcodes}
 _ARGUMENTS = {  # they push what follows them
     *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
@@ -272,3 +257,39 @@ _REFUSED = {
     "EXT2": "an object of Python's extension registry (EXT2)",
     "EXT4": "an object of Python's extension registry (EXT4)",
 }
+
+
+def _carried_out(opcode):
+    """The function of a reader and its file that carries out an instruction; None for others."""
+    follows = _lines if opcode.name == "GLOBAL" else opcode.arg and opcode.arg.reader
+    if opcode.name in _CONSTANTS:
+        constant = _CONSTANTS[opcode.name]
+        return lambda reader, file: reader._stack.append(constant)
+    if opcode.name in _ARGUMENTS:
+        return lambda reader, file: reader._stack.append(follows(file))
+    if opcode.name in ("PROTO", "FRAME"):
+        return lambda reader, file: follows(file)
+    step = _STEPS.get(opcode.name)
+    if step is None or follows is None:
+        return step
+    return lambda reader, file: step(reader, follows(file))
+
+
+_STOP = pickle.STOP
+_INSTRUCTIONS = {
+    opcode.code.encode("latin-1"): carried_out
+    for opcode in pickletools.opcodes
+    if (carried_out := _carried_out(opcode)) is not None
+}
+
+
+def _why_refused(code, file):
+    opcode = pickletools.code2op.get(code.decode("latin-1"))
+    if opcode is None:
+        what = f"{code!r} is no instruction" if code else "it ends without STOP"
+        return f"is damaged or incomplete: in its pickle, {what}"
+    name = opcode.name
+    what = _REFUSED.get(name, f"the instruction {name}, which torch.save does not write")
+    if name == "INST":
+        what += " " + shown(".".join(_lines(file)))
+    return f"holds {what}; {WHAT_IS_TAKEN}"

@@ -39,7 +39,8 @@ def summary(model, input_size, depth=None, order="definition"):
         A `Summary`. It prints as a table (in colour with rich, as HTML in notebooks); ``rows`` are
         the same as data, one for each module, and ``to_dict()`` and ``to_json()`` give all of it.
         Receptive fields are followed through every operation, branches, shortcuts and functions
-        included, on tensors of the shape (N, C, …).
+        included, on tensors of the shape (N, C, …); not through what only decides, as no gradient
+        is: comparisons, and the places of maxima.
 
     Raises:
         DtypeError: `model` is no module, `input_size` no shape. ArgumentError: a size below 1, a

@@ -1,10 +1,10 @@
 """Stepping through the real run of a network: `trace`."""
 
 from minicnn.tracing.compare import Comparison
+from minicnn.tracing.explanations import Cause, Explanation
 from minicnn.tracing.layers import Composition
 from minicnn.tracing.perturb import Difference
 from minicnn.tracing.steps import PHASES, Result, Source, Step
 from minicnn.tracing.terms import Factor, Term, Terms
 from minicnn.tracing.trace import trace
 from minicnn.tracing.values import Digest, Statistics, Value
-from minicnn.tracing.zeros import Cause, Explanation

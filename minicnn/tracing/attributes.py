@@ -1,11 +1,14 @@
 """The options of an operation, and the arrays that it keeps beside its inputs and outputs."""
 
+import copy
 import numbers
 
 import numpy as np
 
 from minicnn.checks import ArgumentError
 from minicnn.ops.base import Operation
+from minicnn.ops.loss import NegativeLogLikelihood
+from minicnn.ops.normalization import Normalization
 
 # Operations that keep their options in a tuple, and what the entries are.
 _OPTIONS = {
@@ -14,6 +17,9 @@ _OPTIONS = {
     "MaxPool2d": ("kernel", "stride", "padding", "dilation", "out"),
     "AvgPool2d": ("kernel", "stride", "padding"),
 }
+
+# Not held by a trace in a file.
+_NOT_HELD = {"Slice": "the index", "Gather": "the index", "Cast": "the dtype"}
 
 # Of the engine, not of the operation.
 _ENGINE = {"inputs", "needs", "freed", "options"}
@@ -59,15 +65,40 @@ def restore(step):
     kind = operation_called(step.operation)
     if kind is None:
         raise ArgumentError(f"trace: minicnn has no operation {step.operation!r}")
+    if step.operation in _NOT_HELD:
+        what = _NOT_HELD[step.operation]
+        raise ArgumentError(f"trace: {what} of {step.operation} is known only while it runs")
     operation = kind.__new__(kind)
     names = _OPTIONS.get(step.operation)
     if names:
         operation.options = tuple(step.attributes[n] for n in names)
     vars(operation).update({n: v for n, v in step.attributes.items() if n not in (names or ())})
-    vars(operation).update({n: v.array for n, v in step.saved.items()})
-    if step.operation in ("Slice", "Gather"):
-        raise ArgumentError(f"trace: the index of {step.operation} is known only while it runs")
+    if step.operation == "CrossEntropy":
+        operation.nll = copy.copy(operation)
+        operation.nll.__class__ = NegativeLogLikelihood
+        operation.nll.weight = None  # unless it is among what is saved
+    if isinstance(operation, Normalization):
+        operation.statistics = None
+        if operation.running:
+            operation.statistics = step.saved["mean"].array, step.saved["var"].array
+    put(operation, {n: v.array for n, v in step.saved.items()})
     return operation
+
+
+def put(operation, arrays):
+    """Give an operation the arrays that it keeps; cross-entropy keeps some in its second half."""
+    vars(operation).update(arrays)
+    if hasattr(operation, "nll"):
+        vars(operation.nll).update(arrays)
+
+
+def copy_of(operation):
+    """A copy that shares nothing with the operation that will change when one of them is run."""
+    copied = copy.copy(operation)
+    if hasattr(operation, "nll"):
+        copied.nll = copy.copy(operation.nll)
+    copied.freed = False
+    return copied
 
 
 def operation_called(name, kind=Operation):

@@ -25,6 +25,7 @@ def write(tr, path):
             "watch": list(recording.watch),
             "position": tr.position,
             "parameters": dict(recording.wanted),
+            "fixed": sorted(recording.fixed),
             "values": [_value_out(v) for v in recording.values],
             "steps": [_step_out(s) for s in recording.steps],
         },

@@ -6,6 +6,8 @@ activation, which is the next step. Seen together they are what the texts write 
 
 from dataclasses import dataclass
 
+from minicnn.tracing.symbols import is_plain_window
+
 CONVOLUTIONS = ("Conv2d",)
 POOLS = ("MaxPool2d", "AvgPool2d", "AdaptiveMaxPool2d", "AdaptiveAvgPool2d")
 LAYERS = (*CONVOLUTIONS, *POOLS, "ConvTranspose2d", "Linear")
@@ -32,7 +34,7 @@ class Composition:
     Attributes:
         equation: ``"1.16"`` or ``"1.17"``.
         first: the number of the step that brought δ down through the upper layer.
-        lower, upper: l and l + 1, counted along the forward: every convolution, pooling and fully
+        lower, upper: l and l + 1, counted from the input on: every convolution, pooling and fully
             connected layer is one.
         lower_name, upper_name: the paths of these layers.
         activation: f_l, such as ``"tanh"``.
@@ -55,11 +57,19 @@ class Composition:
 
 
 def number_layers(steps):
-    """{number of a forward step: l}, for the steps that are layers in the texts' sense."""
-    numbers = {}
+    """{number of a forward step: l}, for the steps that are layers in the texts' sense.
+
+    l counts the layers on the longest way from the input, so that in a network with branches, too,
+    a layer that reads level l has number l + 1.
+    """
+    numbers, levels = {}, {}  # number of a value → l of the layers that it went through
     for step in steps:
-        if step.phase == "forward" and step.operation in LAYERS:
-            numbers[step.number] = len(numbers) + 1
+        if step.phase != "forward":
+            continue
+        level = max((levels.get(v.number, 0) for v in step.inputs), default=0)
+        if step.operation in LAYERS:
+            level = numbers[step.number] = levels.get(step.inputs[0].number, 0) + 1
+        levels |= {v.number: level for v in step.outputs}
     return numbers
 
 
@@ -107,6 +117,8 @@ def _compose(step, upper, below, layers):
     if convolution:
         groups = upper.attributes.get("groups", 1)
         within = f", p in the group of d ({groups} groups)" if groups > 1 else ""
+        if not is_plain_window(upper.attributes):
+            within += "; with its stride, padding and dilation ⊗~ is that of conv-dx-stride"
         text = (
             f"δ^({low},d) = {f}'(Z^({low},d)) ⊙ Σ_{{p=1..{upper_maps}}} "
             f"( rot180(W^({high},p,d)) ⊗~ δ^({high},p) ),  d = 1..{channels}{within}"

@@ -1,16 +1,20 @@
 """`finite_difference`: the loss of the recorded run, computed again with one number changed."""
 
-import copy
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
 from minicnn.checks import ArgumentError, GraphError, closest
-from minicnn.tracing.attributes import operation_called
+from minicnn.ops.reduction import Extremum
+from minicnn.tracing.attributes import copy_of, operation_called
 from minicnn.tracing.terms import checked_index
 
 STEP = 1e-5
-_KINKED = ("ReLU", "ReLU6", "LeakyReLU", "Hardsigmoid", "Hardswish", "Abs", "Clamp")
+_KINKS = {
+    "ReLU": (0,), "LeakyReLU": (0,), "Abs": (0,), "ReLU6": (0, 6), "Hardsigmoid": (-3, 3),
+    "Hardswish": (-3, 3),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Difference:
         left, middle, right: L(x − h), L(x), L(x + h), in float64.
         slope: (L(x + h) − L(x − h)) / 2h.
         gradient: what the backward gave; None if it gave nothing.
-        warning: a sentence where the loss has a kink or a tie between x − h and x + h.
+        warning: a sentence where the loss has a kink or a tie between x − h and x + h, or depends
+            on the entry in ways that no gradient follows.
     """
 
     name: str
@@ -58,16 +63,24 @@ def finite_difference(tr, name, index, h=STEP):
         raise ArgumentError(
             f"finite_difference: no parameter or input is called {name!r}{closest(name, leaves)}"
         )
-    loss = next((s for s in tr.steps if s.phase == "loss"), None)
-    if loss is None or not loss.outputs:
+    losses = [s for s in tr.steps if s.phase == "loss" and s.outputs]
+    if not losses:
         raise ArgumentError("finite_difference: no backward has run; call trace.backward(loss)")
+    loss = losses[-1]
+    if loss.outputs[0].array is None or loss.outputs[0].array.size != 1:
+        raise ArgumentError(
+            "finite_difference: backward began at a tensor of shape "
+            f"{loss.outputs[0].shape}; a difference quotient needs a loss of one number"
+        )
+    if isinstance(h, bool) or not isinstance(h, numbers.Real) or not 0 < h < np.inf:
+        raise ArgumentError(f"finite_difference: h must be a number > 0, got {h!r}")
     value = leaves[name]
     index = checked_index("finite_difference", value, index, None)
     left, middle, right = (
         _Replay(recording, value.number, index, change).run(loss.outputs[0].number)
         for change in (-h, 0.0, h)
     )
-    recorded = float(loss.outputs[0].array)
+    recorded = loss.outputs[0].array.item()
     if not np.isclose(middle.loss, recorded, rtol=1e-4, atol=1e-6):
         raise GraphError(
             f"finite_difference: the run cannot be repeated: its loss was {recorded:.6g}, and now "
@@ -81,19 +94,19 @@ def finite_difference(tr, name, index, h=STEP):
         middle=middle.loss,
         right=right.loss,
         slope=(right.loss - left.loss) / (2 * h),
-        gradient=_gradient(tr, name, index),
-        warning=_kinks(left, right),
+        gradient=_gradient(tr, loss, name, index),
+        warning=" ".join(filter(None, (_kinks(left, right), _not_followed(tr, value)))),
     )
 
 
-def _gradient(tr, name, index):
-    for step in tr.steps:
+def _gradient(tr, loss, name, index):
+    for step in tr.steps[loss.number :]:
         if step.phase == "accumulate" and step.results[0].destination == name:
             value = step.results[0].contribution
-            if value.array is None or (value.batched and index[0] != (tr.sample or 0)):
+            one = value.batched and tr.sample is not None
+            if value.array is None or (one and index[0] != tr.sample):
                 return None
-            at = (0, *index[1:]) if value.batched and tr.sample is not None else index
-            return float(value.array[at])
+            return float(value.array[(0, *index[1:]) if one else index])
     return None
 
 
@@ -114,26 +127,41 @@ class _Replay:
         for step in self.recording.steps:
             if step.phase != "forward":
                 continue
-            operation = copy.copy(self.recording.operations[step.number])
+            operation = copy_of(self.recording.operations[step.number])
             if operation_called(step.operation) is None:
                 raise ArgumentError(
                     f"finite_difference: {operation.name} is an operation of your own, and cannot "
                     "be run again from outside; gradcheck checks it"
                 )
             inputs = [self.arrays[v.number] for v in step.inputs]
-            operation.freed = False
             result = operation.run(*inputs)
             outputs = result if isinstance(result, tuple) else (result,)
+            if step.operation == "Cast" and outputs[0].dtype.kind == "f":
+                outputs = (inputs[0],)  # float32 has too few digits for a difference
             for value, array in zip(step.outputs, outputs, strict=True):
                 self.arrays[value.number] = np.asarray(array)
-            if step.operation in _KINKED:
-                self.sides[step.number] = step, np.sign(inputs[0])
-            elif "MaxPool" in step.operation:
-                self.sides[step.number] = step, outputs[1]
+            side = _side(operation, inputs, outputs)
+            if side is not None:
+                self.sides[step.number] = step, side
             if goal in (v.number for v in step.outputs):
                 break
-        self.loss = float(self.arrays[goal])
+        self.loss = self.arrays[goal].item()
         return self
+
+
+def _side(operation, inputs, outputs):
+    """On which side of each kink every input lies; None for an operation without kinks."""
+    name = operation.name
+    if "MaxPool" in name:
+        return outputs[1]
+    if name in ("Maximum", "Minimum"):
+        return np.sign(inputs[0] - inputs[1])
+    if isinstance(operation, Extremum):
+        return inputs[0] == operation.stretch(outputs[0])
+    kinks = _KINKS.get(name, ())
+    if name == "Clamp":
+        kinks = [k for k in (operation.low, operation.high) if k is not None]
+    return sum(np.sign(inputs[0] - k) for k in kinks) if len(kinks) else None
 
 
 def _float64(array):
@@ -145,8 +173,28 @@ def _kinks(left, right):
     for number, (step, side) in left.sides.items():
         changed = int((side != right.sides[number][1]).sum())
         if changed:
-            what = "maxima" if "MaxPool" in step.operation else "inputs"
+            what = "maxima" if "Max" in step.operation else "inputs"
             found.append(f"{changed} {what} of {step.title} change sides between x − h and x + h")
     if not found:
         return ""
-    return "a kink: " + "; ".join(found[:3]) + ". The slopes to the left and right may differ"
+    return "a kink: " + "; ".join(found[:3]) + ". The slopes to the left and right may differ."
+
+
+def _not_followed(tr, leaf):
+    """A sentence where the loss depends on the leaf in ways that have been cut: detach, no_grad."""
+    reached = {leaf.number}
+    for step in tr.steps:
+        if step.phase != "forward":
+            continue
+        read = {i for i, v in enumerate(step.inputs) if v.number in reached}
+        if not read:
+            continue
+        reached |= {v.number for v in step.outputs}
+        if step.pair is not None:
+            results = tr.steps[step.pair].results
+            if not read <= {r.input for r in results}:
+                return (
+                    f"Part of what step {step.number}, {step.title}, read was detached: the "
+                    "quotient counts it, backward does not"
+                )
+    return ""

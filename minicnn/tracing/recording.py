@@ -6,20 +6,30 @@ copied at that moment, since an update in place later must not rewrite history; 
 been seen and has not changed is not copied again.
 """
 
-import copy
 import weakref
+from collections import Counter
 
 import numpy as np
 
 from minicnn.checks import ArgumentError
-from minicnn.tracing.attributes import arrays_of, attributes_of
+from minicnn.tracing.attributes import (
+    arrays_of,
+    attributes_of,
+    copy_of,
+    operation_called,
+)
+from minicnn.tracing.batches import (
+    gets_an_axis,
+    leaf_carries_batch,
+    output_is_batched,
+    saved_is_batched,
+)
 from minicnn.tracing.sources import whereabouts
-from minicnn.tracing.steps import Result, Step
+from minicnn.tracing.steps import Result, Run, Step
 from minicnn.tracing.symbols import gradient_equation, short_name, symbols_of
 from minicnn.tracing.values import Value, digest, statistics
 
-# Arrays of operations that have one entry a channel or class, whatever their length.
-OF_PARAMETERS = ("weight", "gamma", "mean", "var", "inverse_std")
+SMALL = 64  # bytes: a loss is kept whatever the budget
 
 
 class Recording:
@@ -34,12 +44,17 @@ class Recording:
 
     def __init__(self, model, sample, watch, budget):
         self.steps, self.values = [], []
-        self.sample, self.watch, self.budget = sample, watch, budget
+        self.watch, self.budget = watch, budget
+        # Steps refer to this, not to the recording, which holds them: so there is no cycle.
+        self.run = Run(sample)
+        self.operations = self.run.operations
         self.kept = 0  # bytes
-        self.batch = None  # N
-        self.operations = {}  # number of a forward step → its operation
         self.whole = {}  # number of a leaf's value → a copy with all samples
+        self.fixed = set()  # numbers of leaves' values that want no gradient
         self._seen = {}  # id(array) → (weak reference, version, Value)
+        self._leaves = {}  # id(tensor) → (weak reference, Value)
+        self._begun = None  # number of the node that the backward begins at
+        self._named = Counter()  # how many values have a name
         self._of_node = {}  # number of a node → its forward step
         self._arrived = {}  # destination → [(Result, whole array)]
         self._modules, self._names = {}, {}
@@ -52,8 +67,16 @@ class Recording:
                 self._names.setdefault(id(tensor), path)
                 self.wanted[path] = tensor.requires_grad
 
+    @property
+    def sample(self):
+        return self.run.sample
+
+    @property
+    def batch(self):
+        return self.run.batch
+
     def _append(self, step):
-        step.recording = self
+        step.run = self.run
         self.steps.append(step)
 
     # ------------------------------------------------------------------ values
@@ -77,13 +100,18 @@ class Recording:
             value.digest = digest(shown)
         else:
             value.array = np.array(shown, order="C")
-            self.kept += shown.nbytes
+            self._count(shown.nbytes)
         self.values.append(value)
         return value
 
+    def _count(self, nbytes):
+        self.kept += nbytes if nbytes > SMALL else 0
+
     def _why_not(self, nbytes, layer):
         watched = any(layer == w or layer.startswith(f"{w}.") for w in self.watch)
-        if self.watch and not watched and nbytes > 64:  # a loss costs nothing
+        if nbytes <= SMALL:
+            return ""
+        if self.watch and not watched:
             return f"only {', '.join(self.watch)} is watched"
         if self.kept + nbytes > self.budget:
             return (
@@ -92,7 +120,7 @@ class Recording:
             )
         return ""
 
-    def _input(self, tensor, layer):
+    def _input(self, operation, i, tensor, output, layer):
         """The value of a tensor that an operation reads."""
         known = self._known(tensor.array, tensor._version.changes)
         if known is not None:
@@ -105,17 +133,36 @@ class Recording:
             self.unseen = f"{name} was not recorded, or its result was changed in place"
         name = self._names.get(id(tensor))
         parameter = name is not None
-        batched = not parameter and self._carries_batch(tensor)
+        batched = not parameter and self._carries_batch(operation, i, tensor, output)
         if name is None:
-            name = "input" if batched else "a constant"
-            if tensor.requires_grad and not batched:
-                name = "a leaf"
-            taken = sum(v.name.split(" (")[0] == name for v in self.values)
-            name += f" ({taken + 1})" if taken else ""
+            data = batched or gets_an_axis(operation, tensor, output)
+            name = "input" if data else "a leaf" if tensor.requires_grad else "a constant"
+            self._named[name] += 1
+            name += f" ({self._named[name]})" if self._named[name] > 1 else ""
         value = self.add(tensor.array, name, batched, layer, parameter)
-        alone = batched or value.array is None
-        self.whole[value.number] = tensor.array.copy() if alone else value.array
+        self._keep_whole(tensor, value)
+        self._leaves[id(tensor)] = weakref.ref(tensor), value
+        if not tensor.requires_grad:
+            self.fixed.add(value.number)
         return self._remember(tensor.array, tensor._version.changes, value)
+
+    def _keep_whole(self, tensor, value):
+        """A leaf with all samples, which the run can be repeated from."""
+        array = value.array
+        if array is None or array.shape != tensor.shape:
+            nbytes = tensor.array.nbytes
+            if nbytes > SMALL and self.kept + nbytes > self.budget:
+                self.unseen = f"{value.name} did not fit into the budget; raise budget="
+                return
+            self._count(nbytes)
+            array = tensor.array.copy()
+        self.whole[value.number] = array
+
+    def name_of(self, leaf):
+        """What a leaf is called: its name in the model, or what the trace has called it."""
+        reference, value = self._leaves.get(id(leaf), (None, None))
+        known = value.name if reference is not None and reference() is leaf else "a leaf"
+        return self._names.get(id(leaf), known)
 
     def _made(self, tensor):
         """The output that the graph says the tensor's values come from, if they are the same.
@@ -129,12 +176,12 @@ class Recording:
             return None
         return value
 
-    def _carries_batch(self, tensor):
+    def _carries_batch(self, operation, i, tensor, output):
         """Whether the first axis of a leaf is the batch: so it is for the data that comes in."""
-        if tensor.ndim < 2 or (tensor.requires_grad and tensor.ndim < 3):
+        if not leaf_carries_batch(operation, i, tensor, output):
             return False
         if self.batch is None:
-            self.batch = len(tensor.array)
+            self.run.batch = len(tensor.array)
             if self.sample is not None and self.sample >= self.batch:
                 raise ArgumentError(
                     f"trace: sample={self.sample}, but the batch has {self.batch} samples "
@@ -142,14 +189,15 @@ class Recording:
                 )
         return len(tensor.array) == self.batch
 
-    def _is_batched(self, operation, inputs, array):
-        """Whether an output's first axis is the batch, as it is of one of the inputs."""
-        if not array.ndim or len(array) != self.batch or not any(v.batched for v in inputs):
-            return False
-        moved = getattr(operation, "dims", None)
-        if operation.name == "Permute":
-            return moved[0] == 0
-        return not (isinstance(moved, tuple) and 0 in moved)  # a sum over the batch
+    def _output_name(self, operation, layer, module):
+        """Such as ``conv1 (output)``; numbered where a layer gives several, or is used again."""
+        of = layer
+        alone = module is not None and not any(True for _ in module.children())
+        other = operation_called(type(module).__name__) and type(module).__name__ != operation.name
+        if not layer or not alone or other:
+            of = f"{layer} · {operation.name}" if layer else operation.name
+        self._named[of] += 1
+        return f"{of} (output{f' {self._named[of]}' if self._named[of] > 1 else ''})"
 
     # ------------------------------------------------------------------ what the engine tells
 
@@ -168,11 +216,14 @@ class Recording:
             equations=tuple(operation.equations),
             attributes=attributes_of(operation),
         )
-        step.inputs = tuple(self._input(t, layer) for t in inputs)
+        first = outputs[0].array
+        step.inputs = tuple(
+            self._input(operation, i, t, first, layer) for i, t in enumerate(inputs)
+        )
         outputs_ = []
-        for i, t in enumerate(outputs):
-            batched = self._is_batched(operation, step.inputs, t.array)
-            name = f"{layer or operation.name} (output{f' {i}' if i else ''})"
+        for t in outputs:
+            batched = output_is_batched(operation, step.inputs, t.array, self.batch)
+            name = self._output_name(operation, layer, module)
             value = self.add(t.array, name, batched, layer)
             outputs_.append(self._remember(t.array, t._version.changes, value))
         step.outputs = tuple(outputs_)
@@ -180,7 +231,7 @@ class Recording:
         known = {id(t.array): v for t, v in zip(tensors, values, strict=True)}
         for name, array in arrays_of(operation).items():
             if id(array) not in known:
-                batched = array.ndim > 0 and len(array) == self.batch and name not in OF_PARAMETERS
+                batched = saved_is_batched(operation, name, array, step.inputs, self.batch)
                 label = f"{name} of {layer or operation.name}"
                 known[id(array)] = self.add(array, label, batched, layer)
             step.saved[name] = known[id(array)]
@@ -193,8 +244,13 @@ class Recording:
 
     def loss(self, loss, delta):
         """Backpropagation begins: δ enters at the loss."""
+        self._arrived.clear()  # what an earlier one left when it failed
         value = self._known(loss.array, loss._version.changes)
         pair = None if loss.grad_fn is None else self._of_node.get(loss.grad_fn.number)
+        self._begin(pair, value, delta)
+        self._begun = loss.grad_fn.number
+
+    def _begin(self, pair, value, delta):
         step = Step(
             number=len(self.steps),
             phase="loss",
@@ -205,11 +261,22 @@ class Recording:
             outputs=() if value is None else (value,),
             symbols=("L",),
         )
-        step.deltas = (self._remember(delta, 0, self.add(delta, "∂L/∂L", False)),)
+        name = "∂L/∂L" if not delta.ndim else "δ that was sent in"
+        step.deltas = (self._remember(delta, 0, self.add(delta, name, False)),)
         self._append(step)
+
+    def _begin_unannounced(self, node, deltas, forward):
+        """A ``loss.backward()`` in the trace: δ comes in where nothing has sent one."""
+        places = [i for i, d in enumerate(deltas) if d is not None]
+        if node.number == self._begun or any(_key((node, i)) in self._arrived for i in places):
+            return
+        if places and forward is not None:
+            self._begin(forward, forward.outputs[places[0]], deltas[places[0]])
 
     def backward(self, node, deltas, gradients):
         forward = self._of_node.get(node.number)
+        self._begin_unannounced(node, deltas, forward)
+        self._begun = None
         operation = node.operation
         step = Step(
             len(self.steps), "backward", operation.name, equations=tuple(operation.equations)
@@ -257,14 +324,15 @@ class Recording:
         """The value of δ for output i, and for each contribution how the sum grew with it."""
         batched = forward is not None and forward.outputs[i].batched
         layer = "" if forward is None else forward.layer
+        if delta is None:  # an output that nobody used
+            return None
         name = f"δ of {layer or node.operation.name}"
-        return self._sum(_key((node, i)), delta, name, batched, layer)
+        hooked = any(place == i for place, _ in node.hooks or ())
+        return self._sum(_key((node, i)), delta, name, batched, layer, hooked)
 
-    def _sum(self, key, total, name, batched, layer):
+    def _sum(self, key, total, name, batched, layer, hooked):
         arrived = self._arrived.pop(key, [])
-        known = self._known(total)
-        if known is None:
-            known = self._remember(total, 0, self.add(total, name, batched, layer))
+        known = None if hooked else self._known(total)
         running = before = None
         for result, array in arrived:
             result.to = len(self.steps)
@@ -272,19 +340,25 @@ class Recording:
                 running, result.after = array, result.contribution
             else:
                 result.before, running = before, running + array
-                is_last = result is arrived[-1][0]
+                if known is None and result is arrived[-1][0] and _equal(running, total):
+                    known = self._remember(total, 0, self.add(total, name, batched, layer))
+                is_last = result is arrived[-1][0] and known is not None
                 result.after = known if is_last else self.add(running, name, batched, layer)
             before = result.after
+        if known is None and before is not None and _equal(running, total):
+            # The hook has changed nothing; or it has done so in place, in the very array.
+            known = before if before.statistics == statistics(total) else None
+        if known is None:
+            name += ", changed by a hook" if hooked and arrived else ""
+            known = self._remember(total, 0, self.add(total, name, batched, layer))
         return known
 
     def accumulate(self, leaf, delta):
-        name = self._names.get(id(leaf))
+        name = self.name_of(leaf)
         seen = self._known(leaf.array, leaf._version.changes)
-        if name is None:
-            name = "a leaf" if seen is None else seen.name
         layer = name.rpartition(".")[0]
         batched = seen is not None and seen.batched
-        total = self._sum(_key((leaf, 0)), delta, f"∂L/∂{name}", batched, layer)
+        total = self._sum(_key((leaf, 0)), delta, f"∂L/∂{name}", batched, layer, leaf._hooks)
         step = Step(len(self.steps), "accumulate", "", layer=layer)
         result = Result(f"∂L/∂{name}", "grad", "", 0, name, total)
         if leaf.grad is not None:
@@ -311,7 +385,7 @@ class Recording:
             held += [(p, p.array.copy(), group) for p in group["params"] if p.grad is not None]
         optimizer.step()
         for p, before, group in held:
-            name = self._names.get(id(p), "a leaf")
+            name = self.name_of(p)
             layer = name.rpartition(".")[0]
             options = {
                 k: v
@@ -333,18 +407,32 @@ class Recording:
             self._append(step)
 
 
+def _equal(a, b):
+    return a is b or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
 def _key(edge):
     source, i = edge
     return (source.number, i) if hasattr(source, "edges") else (id(source), "leaf")
 
 
+def _copied(value):
+    if isinstance(value, tuple):
+        return tuple(_copied(v) for v in value)
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
 def _without(operation):
     """A copy of an operation that does not keep what the graph keeps for it until it is freed.
 
-    What was drawn or given before the forward stays, since it cannot be computed again.
+    What was drawn or given before the forward stays, since it cannot be computed again; a copy of
+    it, since its owner may change it later.
     """
-    copied = copy.copy(operation)
-    for name in operation.saves:
-        if name not in ("mask", "condition"):
-            setattr(copied, name, None)
+    copied = copy_of(operation)
+    for part in (copied, getattr(copied, "nll", None)):
+        for name, value in list(vars(part).items()) if part is not None else ():
+            if name in operation.saves and name not in ("mask", "condition"):
+                setattr(part, name, None)
+            else:
+                setattr(part, name, _copied(value))
     return copied

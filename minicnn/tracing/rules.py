@@ -4,12 +4,10 @@ All indices are those of whole arrays: (n, c, y, x) for maps. Of a batch only th
 be looked at, so sums over the batch run over those.
 """
 
-import copy
-
 import numpy as np
 
 from minicnn.checks import ArgumentError
-from minicnn.tracing.attributes import restore
+from minicnn.tracing.attributes import copy_of, put, restore
 from minicnn.tracing.layers import ACTIVATIONS
 from minicnn.tracing.terms import Factor, Term, View
 
@@ -34,9 +32,12 @@ def forward_terms(step, index, sample, operation=None):
     return rule(_Place(step, sample, operation), index)
 
 
-def backward_terms(step, i, index, sample, operation=None):
-    """The terms of entry `index` of the gradient of input i."""
-    place = _Place(step, sample, operation)
+def backward_terms(step, i, index, sample, operation=None, place=None):
+    """The terms of entry `index` of the gradient of input i.
+
+    Who asks for many entries of one step may pass its `place_of`, which keeps what they share.
+    """
+    place = place or _Place(step, sample, operation)
     if step.operation in MOVING:
         return _moved(place, i, index)
     if step.operation in ELEMENTWISE:
@@ -47,9 +48,14 @@ def backward_terms(step, i, index, sample, operation=None):
     return rule(place, i, index)
 
 
+def place_of(step, sample, operation=None):
+    """What `backward_terms` computes for all entries of a step at once, kept."""
+    return _Place(step, sample, operation)
+
+
 def slopes_at(step, i, sample, operation=None):
     """∂output/∂input i at every kept place of an element-wise step's output, as an array."""
-    return _slopes(_Place(step, sample, operation), i)
+    return _slopes(_Place(step, sample, operation))[i]
 
 
 def moved_numbers(step, sample, operation=None):
@@ -68,6 +74,13 @@ class _Place:
     def __init__(self, step, sample, operation):
         self.step, self.sample = step, sample
         self._operation = operation
+        self._kept = {}
+
+    def once(self, name, compute):
+        """``compute(self)``, computed at the first use."""
+        if name not in self._kept:
+            self._kept[name] = compute(self)
+        return self._kept[name]
 
     def input(self, i):
         return View(self.step.inputs[i], self.sample)
@@ -88,17 +101,15 @@ class _Place:
         """The operation once more, to be run on other arrays."""
         if self._operation is None:
             return restore(self.step)
-        operation = copy.copy(self._operation)
-        # The backward has freed what it had saved.
-        operation.freed = False
-        vars(operation).update({n: v.array for n, v in self.step.saved.items()})
+        operation = copy_of(self._operation)
+        put(operation, {n: v.array for n, v in self.step.saved.items()})
         return operation
 
 
 # ------------------------------------------------------------------------ convolution
 
 
-def _windows(size, kernel, at, stride, padding, dilation):
+def windows(size, kernel, at, stride, padding, dilation):
     """Pairs (output place, kernel entry) along one axis that look at the input place `at`."""
     for u in range(kernel):
         start = at + padding - u * dilation
@@ -116,8 +127,8 @@ def _conv_at_input(place, source, weight, index, symbols, transposed=False):
     group, d_in_group = divmod(d, per_group)
     maps_per_group = maps // groups
     for p in range(group * maps_per_group, (group + 1) * maps_per_group):
-        for i, u in _windows(size[0], kernel[0], y, stride[0], padding[0], dilation[0]):
-            for j, v in _windows(size[1], kernel[1], x, stride[1], padding[1], dilation[1]):
+        for i, u in windows(size[0], kernel[0], y, stride[0], padding[0], dilation[0]):
+            for j, v in windows(size[1], kernel[1], x, stride[1], padding[1], dilation[1]):
                 yield Term((
                     source.at(symbols[0], (n, p, i, j)),
                     weight.at(symbols[1], (p, d_in_group, u, v)),
@@ -245,38 +256,33 @@ def _max_pool_forward(place, index):
     return [Term((x.at("X", (n, c, *divmod(flat, x.shape[3]))),))]
 
 
-def _shares(place):
-    """The operation run on one map of 1s per place: how much of each input an output takes."""
-    operation = place.operation()
-    shape = (1, 1, *place.step.inputs[0].shape[2:])
-    operation.run(np.zeros(shape))
-    return operation
+def _share(name, value):
+    return Factor(name, None, float(value))
 
 
 def _mean_pool_backward(place, _, index):
+    """A 1 at the place gives each output the share of it that it takes."""
     n, c, y, x = index
-    delta, operation = place.delta(), _shares(place)
-    terms = []
-    out = delta.shape[2:]
-    for i in range(out[0]):
-        for j in range(out[1]):
-            one = np.zeros((1, 1, *out))
-            one[0, 0, i, j] = 1
-            share = float(np.asarray(operation.backward(one))[0, 0, y, x])
-            if share:
-                factor = Factor("1/k²", None, share)
-                terms.append(Term((delta.at("δ", (n, c, i, j)), factor)))
-    return terms
+    delta = place.delta()
+    one = np.zeros((1, 1, *place.step.inputs[0].shape[2:]))
+    one[0, 0, y, x] = 1
+    shares = np.asarray(place.operation().run(one))[0, 0]
+    return [
+        Term((delta.at("δ", (n, c, i, j)), _share("1/k²", shares[i, j])))
+        for i, j in np.argwhere(shares)
+    ]
 
 
 def _mean_pool_forward(place, index):
+    """δ = 1 at the place goes back to each input in its share."""
     n, c, i, j = index
-    x, operation = place.input(0), _shares(place)
+    x, operation = place.input(0), place.operation()
+    operation.run(np.zeros((1, 1, *x.shape[2:])))
     one = np.zeros((1, 1, *place.step.outputs[0].shape[2:]))
     one[0, 0, i, j] = 1
     shares = np.asarray(operation.backward(one))[0, 0]
     return [
-        Term((x.at("X", (n, c, int(y), int(w))), Factor("1/k²", None, float(shares[y, w]))))
+        Term((x.at("X", (n, c, y, w)), _share("1/k²", shares[y, w])))
         for y, w in np.argwhere(shares)
     ]
 
@@ -298,29 +304,35 @@ def _outputs_of(place, i, index):
     axes = []
     for axis in range(ndim):
         if sizes[axis] == output.shape[axis]:
-            axes.append((own[axis],))
+            kept = axis or not output.batched or own[0] in place.delta().samples()
+            axes.append((own[axis],) if kept else ())
         elif axis == 0 and output.batched:
-            axes.append(tuple(place.delta().samples()))
+            axes.append(place.delta().samples())
         else:
             axes.append(range(output.shape[axis]))
     grids = np.meshgrid(*axes, indexing="ij")
     return zip(*[g.ravel().tolist() for g in grids], strict=True) if axes else [()]
 
 
-def _slopes(place, i):
-    """∂output/∂input i at every kept place of the output."""
-    views = [place.input(k) for k in range(len(place.step.inputs))]
-    shape = place.delta().shape
-    arrays = [np.broadcast_to(v.array, shape).astype(v.array.dtype) for v in views]
+def _slopes(place):
+    """∂output/∂input at every kept place of the output, for each input."""
+    delta = place.delta()
+    shape, arrays = delta.shape, []
+    for k, value in enumerate(place.step.inputs):
+        array = place.input(k).array
+        own_rows = array.ndim == len(shape) > 0 and len(array) > 1 and not value.batched
+        if delta.value.batched and own_rows:  # one for each sample
+            array = array[delta.offset : delta.offset + len(delta.array)]
+        arrays.append(np.broadcast_to(array, shape).astype(array.dtype))
     operation = place.operation()
     operation.needs = (True,) * 8
     operation.run(*arrays)
-    gradients = operation.gradients(np.ones(shape, place.delta().array.dtype))
-    return np.broadcast_to(gradients[i], shape)
+    gradients = operation.gradients(np.ones(shape, delta.array.dtype))
+    return [np.broadcast_to(g, shape) for g in gradients]
 
 
 def _each(place, i, index):
-    delta, slopes = place.delta(), _slopes(place, i)
+    delta, slopes = place.delta(), place.once("slopes", _slopes)[i]
     plain = place.step.operation in ("Add", "Clone", "Cast")
     name = {
         "Mul": place.step.symbols[1 - i] if len(place.step.inputs) == 2 else "c",
@@ -354,13 +366,25 @@ def _moved_numbers(place):
     return np.asarray(operation.run(*numbers)), starts
 
 
+def _sorted_places(place):
+    """The places of the output, flat, in the order of the entries that they show."""
+    shown, starts = _moved_numbers(place)
+    order = np.argsort(shown, axis=None, kind="stable")
+    return shown.ravel()[order], order, starts
+
+
 def _moved(place, i, index):
     """Every output place that shows the entry: found by moving the places' own numbers."""
-    shown, starts = _moved_numbers(place)
-    shape = place.step.inputs[i].shape
-    wanted = starts[i] + int(np.ravel_multi_index(index, shape)) if index else starts[i]
-    delta = place.delta()
-    found = [tuple(map(int, at)) for at in np.argwhere(shown == wanted)]
+    inside, delta = place.step.inputs[i].shape, place.delta()
+    number = int(np.ravel_multi_index(index, inside)) if index else 0
+    if place.step.operation in ("View", "Reshape"):
+        flat = [number]
+    else:
+        shown, order, starts = place.once("places", _sorted_places)
+        wanted = starts[i] + number
+        flat = order[slice(*np.searchsorted(shown, [wanted, wanted + 1]))]
+    shape = place.step.outputs[0].shape
+    found = [tuple(int(k) for k in np.unravel_index(at, shape)) for at in flat]
     if delta.value.batched:
         found = [at for at in found if at[0] in delta.samples()]
     return [Term((delta.at("δ", at),)) for at in found]
@@ -400,21 +424,35 @@ def _batch_norm_backward(place, i, index):
     gamma = place.input(1).at("γ", (c,))
     deviation = Factor("1/√(σ² + ε)", None, inverse)
     first = Term((gamma, deviation, delta.at("δ", index)))
-    results = {r.short: r.contribution for r in step.results}
-    if step.attributes["running"] or "dbeta" not in results:
+    if step.attributes["running"]:
         return [first]
     count = Factor("1/M", None, 1 / step.attributes["count"])
     minus = Factor("−1", None, -1.0)
     x_hat = Factor("x̂", index, _normalized(normalized, delta, index))
     sums = [
-        Factor(f"Σ{name}", (c,), float(results[short].array[c]))
-        for short, name in (("dbeta", "δ"), ("dgamma", "δx̂"))
+        Factor(f"Σ{name}", (c,), float(value))
+        for name, value in zip(("δ", "δx̂"), _channel_sums(place, normalized, c), strict=True)
     ]
     return [
         first,
         Term((minus, gamma, deviation, count, sums[0])),
         Term((minus, gamma, deviation, count, x_hat, sums[1])),
     ]
+
+
+def _channel_sums(place, normalized, c):
+    """Σ δ and Σ δ ⊙ x̂ over a channel and the whole batch: ∂L/∂β and ∂L/∂γ."""
+    found = {r.input: r.contribution.array for r in place.step.results if r.input}
+    if 1 in found and 2 in found and found[1] is not None and found[2] is not None:
+        return found[2][c], found[1][c]
+    delta = place.delta()
+    if delta.shape != delta.value.shape:
+        raise ArgumentError(
+            "terms: BatchNorm's ∂L/∂x needs sums over the whole batch, of which one sample is "
+            "kept; γ and β want no gradient, which would hold them. Record with sample=None"
+        )
+    d = delta.array[:, c].astype(np.float64)
+    return d.sum(), (d * normalized.array.reshape(delta.shape)[:, c]).sum()
 
 
 def _normalized(normalized, delta, index):

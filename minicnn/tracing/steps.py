@@ -20,6 +20,19 @@ class Source:
 
 
 @dataclass
+class Run:
+    """What all steps of a run share: the sample that is kept, N, and the operations.
+
+    `operations` holds, for the number of each forward step, the operation that ran; it is empty in
+    a trace that was read from a file.
+    """
+
+    sample: int | None
+    batch: int | None = None
+    operations: dict = field(default_factory=dict, repr=False)
+
+
+@dataclass
 class Result:
     """One gradient that a backward step computed, or one parameter that an update changed.
 
@@ -89,7 +102,7 @@ class Step:
     composition: object = None
     note: str = ""
     at_breakpoint: bool = False
-    recording: object = field(default=None, repr=False, compare=False)
+    run: Run | None = field(default=None, repr=False, compare=False)
 
     @property
     def delta(self):
@@ -109,8 +122,9 @@ class Step:
         return pairs + [(r.symbol, r.contribution) for r in self.results]
 
     def result(self, short):
-        """The result called `short` (``"dW"``; capitals do not count), or None."""
-        return next((r for r in self.results if r.short.lower() == str(short).lower()), None)
+        """The result called `short` (``"dW"``; neither capitals nor subscripts count), or None."""
+        wanted = _typed(str(short))
+        return next((r for r in self.results if _typed(r.short) == wanted), None)
 
     def terms(self, short, index):
         """One entry of a gradient (``"dX"``, ``"dW"``) or of the output (``"out"``), as a sum.
@@ -139,11 +153,10 @@ class Step:
         """
         from minicnn.tracing.terms import terms_of
 
-        run = self.recording
         # The operation of the forward, as long as the trace lives in the program that made it.
         forward = self.number if self.phase == "forward" else self.pair
-        operation = run.operations.get(forward)
-        return terms_of(self, short, index, run.sample, operation, run.batch)
+        operation = self.run.operations.get(forward)
+        return terms_of(self, short, index, self.run.sample, operation, self.run.batch)
 
     def _repr_html_(self):
         from minicnn.tracing.readers import find_reader
@@ -154,3 +167,8 @@ class Step:
         from minicnn.tracing.text import as_text
 
         return as_text(self)
+
+
+def _typed(short):
+    """As it can be typed: ``dx₁`` as ``dx1``."""
+    return short.lower().translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"))

@@ -62,13 +62,17 @@ def symbols_of(operation, inputs):
 def gradient_equation(symbols, i, attributes):
     """The key for the gradient of input i; convolutions with more than a plain window: theirs."""
     key = symbols.gradients[i]
-    plain = all(
+    if not is_plain_window(attributes):
+        key = {"1.9": "conv-dx-stride", "1.12": "conv-dw-stride"}.get(key, key)
+    return key
+
+
+def is_plain_window(attributes):
+    """Whether a convolution has stride 1, no padding and no dilation."""
+    return all(
         attributes.get(name, default) == default
         for name, default in (("stride", (1, 1)), ("padding", (0, 0)), ("dilation", (1, 1)))
     )
-    if not plain:
-        key = {"1.9": "conv-dx-stride", "1.12": "conv-dw-stride"}.get(key, key)
-    return key
 
 
 def short_name(symbol):

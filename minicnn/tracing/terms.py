@@ -110,7 +110,11 @@ class View:
 
     def at(self, symbol, index):
         """The `Factor` at that place."""
-        place = (index[0] - self.offset, *index[1:]) if self.value.batched else index
+        place = index
+        if self.value.batched:
+            if index[0] not in self.samples():
+                raise IndexRangeError(f"terms: sample {index[0]} of {self.value.name} is not kept")
+            place = (index[0] - self.offset, *index[1:])
         return Factor(symbol, tuple(int(i) for i in index), float(self.array[place]), self.value)
 
 

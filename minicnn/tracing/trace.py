@@ -1,9 +1,7 @@
 """`trace`: a run of a network, recorded, to be walked through forwards and backwards."""
 
-import numpy as np
-
 from minicnn.checks import ArgumentError, DtypeError, GraphError, IndexRangeError, closest
-from minicnn.graph import run_backward
+from minicnn.graph import run_backward, starting_points
 from minicnn.modes import record
 from minicnn.nn.module import Module
 from minicnn.optim.optimizer import Optimizer
@@ -79,10 +77,9 @@ class trace:
             _check_layer("trace", path, paths)
         self.optimizer = optimizer
         self.watch = watch
-        self._recording = Recording(model, sample, watch, budget)
+        self._recording = Recording(model, None if sample is None else int(sample), watch, budget)
         self._entered = []
         self._breakpoints = []
-        self._backward_done = False
         self.position = 0
 
     # ------------------------------------------------------------------ recording
@@ -95,6 +92,9 @@ class trace:
 
     def __exit__(self, *error):
         self._entered.pop().__exit__(*error)
+        # A loss.backward() inside is recorded, too.
+        find_compositions(self.steps)
+        self._mark_breakpoints()
 
     @property
     def steps(self):
@@ -114,7 +114,13 @@ class trace:
         """N, the number of samples in the batch; None before the forward."""
         return self._recording.batch
 
-    def backward(self, loss, gradient=None, phases=("loss", "backward", "accumulate")):
+    def backward(
+        self,
+        loss,
+        gradient=None,
+        phases=("loss", "backward", "accumulate"),
+        retain_graph=False,
+    ):
         """Run ``loss.backward()``, recorded, and give its steps.
 
         All of it runs at once, before the first step is given; the gradients are those of
@@ -125,6 +131,7 @@ class trace:
             loss: the tensor to begin at: of one element, unless `gradient` is given.
             gradient: the upstream gradient, of the loss's shape.
             phases: which steps to give. With ``"update"`` the optimiser's step is run, too.
+            retain_graph: keep what operations saved, so that a backward can run again.
 
         Raises:
             GraphError: the loss is not a scalar, does not require grad, was computed outside of the
@@ -136,13 +143,13 @@ class trace:
                     f"trace.backward: no phase is called {phase!r}{closest(phase, PHASES)}; there "
                     f"are {', '.join(PHASES)}"
                 )
-        start = self._run(loss, gradient)
+        start = self._run(loss, gradient, retain_graph)
         if "update" in phases:
             self.update()
         first = 0 if "forward" in phases else start
         return self._given(first, phases)
 
-    def _run(self, loss, gradient):
+    def _run(self, loss, gradient, retain_graph):
         if not isinstance(loss, Tensor):
             raise DtypeError(f"trace.backward: loss must be a tensor, got {type(loss).__name__}")
         if loss.grad_fn is None:
@@ -158,21 +165,24 @@ class trace:
         if loss.grad_fn.operation.freed:
             raise GraphError(
                 "trace.backward: the graph of this loss was freed by an earlier backward; compute "
-                "the loss again, inside the trace"
+                "the loss again, inside the trace, or pass retain_graph=True to the earlier one"
             )
         if loss.grad_fn.number not in self._recording._of_node:
             raise GraphError(
                 "trace.backward: this loss was computed outside of the trace; compute it inside "
                 "with trace(model) as tr:"
             )
-        delta = np.ones(loss.shape, loss.dtype) if gradient is None else gradient.array
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise DtypeError(
+                f"trace.backward: gradient must be a tensor, got {type(gradient).__name__}"
+            )
+        roots, deltas = starting_points("trace.backward", (loss,), (gradient,))
         start = len(self.steps)
-        self._recording.loss(loss, delta)
+        self._recording.loss(loss, deltas[0])
         try:
             with record(self._recording):
-                run_backward([loss._edge()], [delta])
+                run_backward(roots, deltas, bool(retain_graph))
         finally:
-            self._backward_done = True
             self.position = start
             find_compositions(self.steps)
             self._mark_breakpoints()
@@ -366,21 +376,6 @@ class trace:
         """
         write(self, path)
 
-    def save_html(self, path, **options):
-        """Write the trace as one HTML page that needs no network, to step through in a browser.
-
-        Args:
-            path: the file's name; an existing file is replaced.
-            options: ``title``, ``note``, ``language`` and ``budget`` of
-                `minicnn.stepper.page.build`.
-
-        Returns:
-            The path.
-        """
-        from minicnn.stepper.page import save_html
-
-        return save_html(self, path, **options)
-
     @classmethod
     def load(cls, path):
         """The trace that `save` wrote.
@@ -405,13 +400,12 @@ class trace:
         result = cls(sample=data["sample"])
         recording = result._recording
         recording.values, recording.steps = values, steps
-        recording.batch, recording.watch = data["batch"], tuple(data["watch"])
-        recording.wanted = dict(data["parameters"])
+        recording.run.batch, recording.watch = data["batch"], tuple(data["watch"])
+        recording.wanted, recording.fixed = dict(data["parameters"]), set(data["fixed"])
         recording.unseen = "it was read from a file, without the program that ran"
         for step in steps:
-            step.recording = recording
+            step.run = recording.run
         result.watch, result.position = recording.watch, data["position"]
-        result._backward_done = any(s.phase == "loss" for s in steps)
         return result
 
     def save_html(self, path, **options):
@@ -419,15 +413,20 @@ class trace:
 
         Args:
             path: the file's name; an existing file is replaced.
-            options: see `minicnn.stepper.page.save_page`.
+            options: ``title``, ``note``, ``language`` and ``budget`` of
+                `minicnn.stepper.page.build`.
+
+        Returns:
+            The path.
         """
-        find_reader("page")(self, path, **options)
+        return find_reader("page")(self, path, **options)
 
     def _repr_html_(self):
         return find_reader("list of steps")(self)
 
     def __repr__(self):
-        backward = "with its backward" if self._backward_done else "without a backward yet"
+        done = any(s.phase == "loss" for s in self.steps)
+        backward = "with its backward" if done else "without a backward yet"
         return f"<trace of {len(self.steps)} steps, {backward}>"
 
 

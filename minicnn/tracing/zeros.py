@@ -8,65 +8,19 @@ to another in max pooling, an input or a weight of 0, a dropped unit.
 
 import math
 from collections import Counter, deque
-from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, closest
+from minicnn.checks import ArgumentError
+from minicnn.tracing.explanations import Cause, Explanation
 from minicnn.tracing.layers import ACTIVATIONS
-from minicnn.tracing.rules import backward_terms
+from minicnn.tracing.nothing import why_none
+from minicnn.tracing.rules import backward_terms, place_of, windows
 from minicnn.tracing.terms import View, checked_index
 
 MOST_TERMS = 200_000  # looked at before the rest is left aside
 TINY = 1e-6  # of the largest entry of the same gradient
-
-_NO_TERMS = {
-    "MaxPool2d": "is not the largest of any window it lies in (lost maximum)",
-    "AdaptiveMaxPool2d": "is not the largest of any window it lies in (lost maximum)",
-    "AvgPool2d": "lies in no window",
-    "Conv2d": "is reached by no window",
-    "Slice": "was not taken",
-    "Gather": "was not taken",
-}
-
-
-@dataclass(frozen=True)
-class Cause:
-    """One reason, and how often it holds.
-
-    Attributes:
-        kind: ``"off"``, ``"lost maximum"``, ``"zero input"``, ``"zero weight"``, ``"dropped"``,
-            ``"saturated"``, ``"cancels"``, ``"zero upstream"``, ``"not reached"``,
-            ``"zero factor"``, ``"not followed"``.
-        layer: the layer where it holds.
-        step: the number of the backward step.
-        count: how many entries or products of that step have this reason.
-        text: a clause that says it.
-    """
-
-    kind: str
-    layer: str
-    step: int
-    count: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """The answer of `why_zero`: one sentence, and the causes, the most frequent first."""
-
-    name: str
-    index: tuple
-    value: float | None
-    summary: str
-    causes: tuple = ()
-
-    def __str__(self):
-        lines = [self.summary]
-        for cause in self.causes:
-            place = f"step {cause.step}, {cause.layer}" if cause.layer else f"step {cause.step}"
-            lines.append(f"  {cause.count} × {place}: {cause.text}")
-        return "\n".join(lines)
+CANCELLED = 1e-6  # of the sum without signs
 
 
 def why_zero(tr, name, index):
@@ -75,8 +29,11 @@ def why_zero(tr, name, index):
     arrivals = [pair for pairs in brought.values() for pair in pairs]
     arrivals = [(step, result) for step, result in arrivals if result.destination == name]
     if not arrivals:
-        return _why_none(tr, name)
-    value = arrivals[-1][1].after or arrivals[-1][1].contribution
+        return why_none(tr, name)
+    # Of several backward passes the last one is asked about.
+    arrivals = [pair for pair in arrivals if pair[1].to == arrivals[-1][1].to]
+    arrived = arrivals[-1][1].after or arrivals[-1][1].contribution
+    value = _received(tr, arrivals[-1][1], name) or arrived
     index = checked_index("why_zero", value, index, tr.sample)
     number = View(value, tr.sample).at(name, index).value
     place = f"∂L/∂{name}{str(list(index)).replace(' ', '')}"
@@ -84,10 +41,20 @@ def why_zero(tr, name, index):
         return Explanation(name, index, number, f"{place} is {number}: {_first_not_finite(tr)}")
     if number != 0:
         text = f"is not zero: it is {number:.6g} (the largest entry: {value.abs_max:.4g})"
-        if abs(number) <= TINY * value.abs_max:
+        size = _size(tr, arrivals, index)
+        if abs(number) <= CANCELLED * size:
+            text = (
+                f"is tiny, {number:.3g}: its products cancel, which without their signs would "
+                f"add up to {size:.3g}"
+            )
+        elif abs(number) <= TINY * value.abs_max:
             shrinks = _where_it_shrinks(tr, brought, arrivals[-1], index)
             text = f"is tiny, {number:.3g} against {value.abs_max:.4g}: {shrinks}"
         return Explanation(name, index, number, f"{place} {text}")
+    before = number if value is arrived else View(arrived, tr.sample).at(name, index).value
+    if before != 0:
+        text = f"{place} is 0: a hook made it so; {before:.4g} had arrived"
+        return Explanation(name, index, number, text)
     causes, followed = _follow(tr, brought, arrivals, index)
     text = f"{place} is 0"
     if tr.sample is not None and not value.batched and (tr.batch or 1) > 1:
@@ -95,10 +62,34 @@ def why_zero(tr, name, index):
     if causes:
         text += f": {causes[0].text}"
         text += f", in {causes[0].layer}" if causes[0].layer else ""
-        text += f", and {len(causes) - 1} other reasons" if len(causes) > 1 else ""
+        more = len(causes) - 1
+        text += f", and {more} other reason{'s' if more > 1 else ''}" if more else ""
     if not followed:
         text += f" (after {MOST_TERMS:,} products the rest was left aside)"
     return Explanation(name, index, number, text, causes)
+
+
+def _received(tr, result, name):
+    """The gradient that the step which `result` went to has worked with: after its hooks."""
+    if result.to is None:
+        return None
+    step = tr.steps[result.to]
+    if step.phase == "accumulate":
+        return step.results[0].contribution
+    pairs = zip(step.outputs, step.deltas, strict=False)
+    return next((delta for output, delta in pairs if output.name == name), None)
+
+
+def _size(tr, arrivals, index):
+    """Σ |products| of an entry; 0 where they cannot be written out."""
+    try:
+        return sum(
+            abs(term.product)
+            for step, result in arrivals
+            for term in backward_terms(step, result.input, index, tr.sample, tr.operation_of(step))
+        )
+    except ArgumentError:
+        return 0.0
 
 
 def _brought(steps):
@@ -110,52 +101,122 @@ def _brought(steps):
     return brought
 
 
+class _Findings:
+    """The causes that have been met, and how often."""
+
+    def __init__(self, tr):
+        self.tr, self.texts = tr, {}
+        self.counts, self.alone = Counter(), Counter()
+
+    def note(self, step, kind, text, alone=True):
+        """`alone`: the product would not be zero without this."""
+        key = kind, step.number, text
+        self.counts[key] += 1
+        self.alone[key] += alone
+
+    def causes(self):
+        # First those that alone are to blame.
+        keys = sorted(self.counts, key=lambda k: (-self.alone[k], -self.counts[k], k[1]))
+        return tuple(
+            Cause(kind, self.tr.steps[number].layer, number, self.counts[kind, number, text], text)
+            for kind, number, text in keys
+        )
+
+
 def _follow(tr, brought, arrivals, index):
     """The causes of a zero, found breadth first; and whether all of it was looked at."""
-    counts, texts = Counter(), {}
-
-    def note(step, kind, text):
-        counts[kind, step.number] += 1
-        texts.setdefault((kind, step.number), text)
-
+    found, places = _Findings(tr), {}
     queue = deque((step, result, index) for step, result in arrivals)
     seen, looked_at = set(), 0
     while queue and looked_at < MOST_TERMS:
         step, result, at = queue.popleft()
+        operation = tr.operation_of(step)
+        place = places.setdefault(step.number, place_of(step, tr.sample, operation))
         try:
-            terms = backward_terms(step, result.input, at, tr.sample, tr.operation_of(step))
+            if number := View(result.contribution, tr.sample).at("", at).value:
+                text = f"the {number:.3g} from here is taken away again by another path"
+                found.note(step, "cancels", text)
+                continue
+            terms = backward_terms(step, result.input, at, tr.sample, operation, place)
         except ArgumentError as error:
-            note(step, "not followed", str(error))
+            found.note(step, "not followed", str(error))
             continue
         looked_at += max(1, len(terms))
-        zeros = [t for t in terms if t.product == 0]
         if not terms:
-            text = _NO_TERMS.get(step.operation, "goes into no output")
-            note(step, "lost maximum" if "maximum" in text else "not reached", f"the entry {text}")
-        elif not zeros:
-            note(step, "cancels", f"{len(terms)} products add up to 0")
-        for term in zeros:
+            found.note(step, *_no_terms(step, result, at))
+        others = [t.product for t in terms if t.product != 0]
+        if others:
+            found.note(step, "cancels", _how_they_vanish(others, result, tr.sample))
+        for term in terms:
+            if term.product != 0 or (step.operation == "BatchNorm" and term is not terms[0]):
+                continue  # the other parts of a norm's sum hold Σδ, which says nothing new
+            delta = next(f for f in term.factors if _is_delta(f))
             own = [f for f in term.factors if f.value == 0 and not _is_delta(f)]
             if own:
-                note(step, *_reason(step, own[0]))
+                found.note(step, *_reason(step, own[0]), alone=delta.value != 0)
                 continue
-            delta = next(f for f in term.factors if _is_delta(f))
+            if delta.value != 0:
+                found.note(step, "underflow", "its factors are too small for their product")
+                continue
             if step.number not in brought:
-                note(step, "zero upstream", "the δ that came in is 0")
-            for earlier, gave in brought.get(step.number, ()):
-                key = (earlier.number, gave.input, delta.index)
+                found.note(step, "zero upstream", "the δ that came in is 0")
+            gave = [pair for pair in brought.get(step.number, ()) if _is_of(pair, step)]
+            for earlier, part in gave:
+                key = (earlier.number, part.input, delta.index)
                 if key not in seen:
                     seen.add(key)
-                    queue.append((earlier, gave, delta.index))
-    causes = [
-        Cause(kind, tr.steps[number].layer, number, count, texts[kind, number])
-        for (kind, number), count in counts.most_common()
-    ]
-    return tuple(causes), not queue
+                    queue.append((earlier, part, delta.index))
+    return found.causes(), not queue
+
+
+def _is_of(pair, step):
+    """Whether what an earlier step gave belongs to the first output, whose δ terms are made of."""
+    return len(step.outputs) < 2 or pair[1].destination == step.outputs[0].name
 
 
 def _is_delta(factor):
     return factor.symbol == "δ"
+
+
+def _how_they_vanish(products, result, sample):
+    total, size = sum(products), sum(map(abs, products))
+    if size < np.finfo(result.contribution.statistics.dtype).tiny:
+        return "its products are too small for the dtype"
+    if abs(total) > CANCELLED * size:
+        return f"what sample {sample} brings, {total:.3g}, is taken away by the other samples"
+    return f"{len(products)} products add up to 0"
+
+
+def _no_terms(step, result, index):
+    """(kind, text) for an entry that no product goes into."""
+    options = step.attributes
+    if step.operation == "AdaptiveMaxPool2d" or (
+        step.operation == "MaxPool2d"
+        and all(
+            any(windows(out, k, at, s, p, d))
+            for out, k, at, s, p, d in zip(
+                options["out"], options["kernel"], index[2:], options["stride"],
+                options["padding"], options["dilation"], strict=True,
+            )
+        )
+    ):  # fmt: skip
+        return "lost maximum", "the entry is not the largest of any window it lies in"
+    if step.operation in ("MaxPool2d", "AvgPool2d"):
+        return "not reached", "the entry lies in no window"
+    if step.operation in ("Conv2d", "ConvTranspose2d"):
+        text = "lies over the padding only" if result.input == 1 else "is reached by no window"
+        return "not reached", f"the entry {text}"
+    if step.operation in ("Slice", "Gather", "Diagonal"):
+        return "not reached", "the entry was not taken"
+    return "not reached", "the entry goes into no output"
+
+
+_CHOICES = {
+    "Where": "the other one was chosen here",
+    "Maximum": "the other one is larger here",
+    "Minimum": "the other one is smaller here",
+    "Clamp": "clamp is flat here",
+}
 
 
 def _reason(step, factor):
@@ -166,9 +227,13 @@ def _reason(step, factor):
         )
     if step.operation in ACTIVATIONS:
         return "saturated", f"{step.operation} is flat here: f'(x) is 0"
+    if step.operation in _CHOICES:
+        return "zero factor", _CHOICES[step.operation]
     if step.operation == "Dropout":
         return "dropped", "dropout has dropped it"
     if step.operation == "CrossEntropy":
+        if factor.symbol == "1/N":
+            return "ignored", "this target is ignored, or its class has weight 0"
         return "saturated", "softmax gives a probability of 0 here"
     if factor.symbol in ("X", "x"):
         return "zero input", "the input it is multiplied with is 0"
@@ -228,32 +293,3 @@ def _first_not_finite(tr):
                 f"{step.title}: {s.nan} NaN, {s.infinite} infinite in {bad[0].name}"
             )
     return "no step could be found that made it"
-
-
-def _why_none(tr, name):
-    """Why nothing at all arrived at a tensor of that name."""
-    recording = tr._recording
-    names = {v.name for v in tr.values} | set(recording.names)
-    if name not in names:
-        raise ArgumentError(f"why_zero: nothing is called {name!r}{closest(name, names)}")
-    if not any(s.phase == "loss" for s in tr.steps):
-        raise ArgumentError("why_zero: no backward has run; call trace.backward(loss) first")
-    users = [s for s in tr.steps if s.phase == "forward" and any(v.name == name for v in s.inputs)]
-    if not users:
-        return Explanation(name, (), None, f"∂L/∂{name} is None: the forward did not use {name}")
-    if not recording.wanted.get(name, True):
-        text = f"∂L/∂{name} is None: {name} has requires_grad=False"
-        return Explanation(name, (), None, text)
-    # Forwards from its first use, to where the path to the loss breaks off.
-    reached, last = {v.number for s in users for v in s.outputs}, users[-1]
-    for step in tr.steps:
-        if step.phase == "forward" and any(v.number in reached for v in step.inputs):
-            reached |= {v.number for v in step.outputs}
-            last = step
-    loss = next(s for s in tr.steps if s.phase == "loss")
-    if any(v.number in reached for v in loss.outputs):
-        why = "the path is cut: by no_grad() or an operation without a gradient"
-    else:
-        why = "nothing that was computed from it goes into the loss: it was detached, or not used"
-    text = f"∂L/∂{name} is None: {why}. Its last trace is step {last.number}, {last.title}"
-    return Explanation(name, (), None, text)

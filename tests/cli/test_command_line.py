@@ -317,6 +317,8 @@ def program(*arguments, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
+        # A shell lets what runs in the background ignore interrupts, and what that starts, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         **options,
     )
 

@@ -249,7 +249,9 @@ def test_more_is_refused():
         init.ones_(mc.zeros(1).expand(3))
     with pytest.raises(ValueError, match=r"fan out of shape \(0, 0\) are both 0"):
         init.xavier_normal_(many(0, 0))
-    with pytest.warns(UserWarning, match=r"kaiming: shape \(0, 3\) has nothing to initialise"):
+    with pytest.warns(
+        UserWarning, match=r"kaiming_uniform_: shape \(0, 3\) has nothing to initialise"
+    ):
         init.kaiming_uniform_(many(0, 3))
     assert init.orthogonal_(many(0, 3)).shape == (0, 3)
 

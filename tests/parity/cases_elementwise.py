@@ -133,7 +133,7 @@ CASES = {
     "sub": with_alpha,
     "mul": binary(),
     "div": quotient,
-    "remainder": binary(),
+    "remainder": binary(special=0),  # PyTorch's vectors give NaN for x % 5e-324
     "pow": power,
     "maximum": binary(tensors_only=True),
     "minimum": binary(tensors_only=True),

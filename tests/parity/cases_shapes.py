@@ -118,7 +118,8 @@ def cat(d):
         other = list(shape)
         other[dim] = d.integer(0, 3)
         dtype = "float64" if d.chance(0.8) else d.dtype()
-        tensors.append(d.t((0,) if d.chance(0.05) else tuple(other), dtype))
+        nothing = tensors and d.chance(0.05)  # a list begun with nothing
+        tensors.append(d.t((0,) if nothing else tuple(other), dtype))
     return Call(d.among(list, tuple)(tensors), dim)
 
 

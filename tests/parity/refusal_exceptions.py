@@ -38,13 +38,13 @@ LATER = "PyTorch takes it when it is given, and fails, or ignores it, when it is
 
 EXCEPTIONS = (
     # ------------------------------------------------------------------------------ accepted
-    ("accepted", r"pow|Tensor\.pow|operator \*\*", r"1: as bool", BACKWARD),
+    ("accepted", r"pow|Tensor\.pow_?|operator \*\*", r"1: as bool", BACKWARD),
     ("accepted", r"masked_fill", r"2: as float", BACKWARD),
     ("accepted", r"nn\.functional\.pixel_shuffle", r"empty along", EMPTY),
     ("accepted", r"nn\.functional\.(instance_norm|adaptive_avg_pool2d)", r"empty along", EMPTY),
     (
         "accepted",
-        r"(Tensor\.)?(prod|sum|var|std|max|min|squeeze)|arange|randint",
+        r"(Tensor\.)?(prod|sum|mean|var|std|max|min|squeeze)|arange|randint|eye",
         r"None$|without the last",
         NOT_GIVEN,
     ),
@@ -118,12 +118,25 @@ EXCEPTIONS = (
         "a parameter given twice (both warn): what its two steps share is an accident",
     ),
     ("differs", r"optim\.lr_scheduler\.CosineAnnealingLR", r"huge", "the last digit of 10¹³"),
+    ("differs", r"nn\.functional\.group_norm", r"0: empty", "an empty sum is 0, not NaN"),
+    (
+        "differs",
+        r"nn\.functional\.(local_response_norm|normalize)",
+        r"huge$",
+        "powers of 10¹³ leave the range of float64 on the way: 0 · ∞ here or there",
+    ),
+    (
+        "differs",
+        r"nn\.utils\.get_total_norm",
+        r"1: (zero|huge|nan)",
+        "of one number PyTorch takes |x|, whatever the order",
+    ),
     # ------------------------------------------------------------------------------- refused
     ("refused", r".*", r": a bool$", ONE_NUMBER),
     ("refused", r".*", r": (huge|beyond 64 bits)$", LIMITS),
     (
         "refused",
-        r"nn\.functional\.((max|avg|lp)_pool\dd|(un)?fold|interpolate|dropout|local_response_norm)",
+        r"nn\.functional\.((max|avg|lp)_pool\dd|(un)?fold|interpolate|dropout.*|local_response_norm)",
         r"0: as (int64|uint8|bool)",
         FLOATING,
     ),
@@ -138,17 +151,37 @@ EXCEPTIONS = (
     (
         "refused",
         r"nn\.functional\.linear",
-        r"2: one dimension",
-        "a bias has one number for each output; PyTorch broadcasts others",
+        r"[12]: one dimension",
+        "a weight is (out, in), a bias has one number for each output; PyTorch broadcasts others",
     ),
     ("refused", r"nn\.functional\.\w+_norm", r"eps: (negative|nan)", RANGE),
     ("refused", r"nn\.functional\.cross_entropy", r"label_smoothing: (negative|nan)", RANGE),
     (
         "refused",
-        r"nn\.functional\.batch_norm",
+        r"nn\.functional\.(batch|instance)_norm",
         r"0: empty along 1",
         "no channels, but statistics of some",
     ),
+    (
+        "refused",
+        r"randn|linspace",
+        r"dtype: ",
+        "of nothing (no elements, or one) PyTorch does not look at the dtype",
+    ),
+    (
+        "refused",
+        r"nn\.functional\.(normalize|lp_pool2d)",
+        r": a tensor$",
+        "an exponent or an ε is a number, without a gradient",
+    ),
+    (
+        "refused",
+        r"nn\.functional\.(pad|adaptive_max_pool2d)",
+        r"negative|empty",
+        "a border that leaves nothing, an image without channels: the next layer would refuse it",
+    ),
+    ("refused", r"nn\.functional\.interpolate", r"0: one dimension more", "volumes are not there"),
+    ("refused", r"optim\.SGD", r"dampening: ", LATER),
     ("refused", r"nn\.functional\.normalize", r"1: None", "None names no norm (PyTorch takes 2)"),
     (
         "refused",

@@ -11,6 +11,7 @@ import cases_init
 import cases_losses
 import cases_methods
 import cases_normalization
+import cases_operators
 import cases_optim
 import cases_reductions
 import cases_resampling
@@ -35,6 +36,7 @@ FILES = (
     cases_init,
     cases_optim,
     cases_methods,
+    cases_operators,
 )
 TABLE = {}
 for _file in FILES:

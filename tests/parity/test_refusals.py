@@ -13,7 +13,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 # What both warn of is compared elsewhere.
-pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 from compared import base, compared  # noqa: E402
 from drawn import Draw  # noqa: E402
@@ -72,10 +76,10 @@ def exception(kind, name, what):
 
 
 def bad_calls(name):
-    """(what is bad, the call, what was found), for calls made of two good ones."""
+    """(what is bad, the call, what was found), for calls made of a few good ones."""
     # Methods and operators are the functions once more.
     form = next((f for f in ("Tensor", "operator") if name.startswith(f)), "function")
-    for seed in range(2 if form == "function" else 1):
+    for seed in range(4 if form == "function" else 1):
         call = TABLE[name].draw(Draw([seed, *name.encode()]))
         for what, bad in spoil(call, form):
             if any(re.fullmatch(n, name) and re.search(w, what) for n, w in NOT_RUN):

@@ -223,7 +223,7 @@ FUNCTIONS = {
     "mean without axis": lambda m, x: m.wide(x).mean(1).unsqueeze(1),
     "norm of channels": lambda m, x: F.normalize(m.wide(x)),
     "over channels": lambda m, x: F.local_response_norm(m.wide(x), 3) + F.softmax(m.wide(x), 1),
-    "where": lambda m, x: mc.where(m.conv(x) > 1.0, x, m.conv(m.conv(x))),
+    "where": lambda m, x: mc.where(x > 0.75, x, m.conv(m.conv(x))),
     "mirrored": lambda m, x: m.conv(x).flip(2, 3).flip((2, 3)),
     "maxima": lambda m, x: F.max_pool2d(x, 3, 1, return_indices=True)[0],
     "unpooled": lambda m, x: F.max_unpool2d(

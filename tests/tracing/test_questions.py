@@ -85,6 +85,7 @@ def test_the_cause_is_found_through_several_layers():
     model = Small()
     with mc.no_grad():
         model.fc.weight.fill_(0.0)
+        model.conv1.bias.fill_(50.0)  # no ReLU is off
     tr, _ = traced(model)
     found = tr.why_zero("conv2.weight", (0, 0, 0, 0))
     assert {c.kind for c in found.causes} == {"zero weight"}

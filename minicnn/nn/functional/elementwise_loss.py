@@ -7,6 +7,7 @@ from minicnn.checks import (
     DtypeError,
     ShapeError,
     broadcastable,
+    flag,
     one_of,
 )
 from minicnn.dtypes import is_floating
@@ -168,6 +169,7 @@ def kl_div(
     name = "kl_div"
     _check(name, input, target, size_average, reduce, reduction, (*REDUCTIONS, "batchmean"))
     same_dtype(name, input), same_dtype(name, target)
+    flag(name, "log_target", log_target)
     broadcastable(name, input.shape, target.shape)
     if reduction == "mean":
         warnings.warn(
@@ -178,7 +180,7 @@ def kl_div(
         )
     averaged = reduction if reduction != "batchmean" else "mean"
     refuse_empty_mean(name, input, averaged), refuse_empty_mean(name, target, averaged)
-    losses = apply(KLDivergence(bool(log_target)), *pair(name, input, target))
+    losses = apply(KLDivergence(log_target), *pair(name, input, target))
     if reduction == "batchmean":
         return div(sum(losses), input.shape[0] if input.ndim else 1)
     return _reduced(losses, reduction)

@@ -1,11 +1,10 @@
 """Normalisation: values with mean 0 and variance 1, over whatever shares a mean."""
 
 import math
-import operator
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, flag
+from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, flag, integer
 from minicnn.dtypes import float16, float32
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
@@ -152,12 +151,11 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
     name = "layer_norm"
     _check_input(name, input, 0, "(…, *normalized_shape)")
     eps = epsilon(name, eps)
-    try:
-        sizes = tuple(operator.index(size) for size in normalized_shape)
-    except TypeError:
+    if not isinstance(normalized_shape, (tuple, list)):
         raise DtypeError(
             f"{name}: normalized_shape must be a tuple of integers, got {normalized_shape!r}"
-        ) from None
+        )
+    sizes = tuple(integer(name, "normalized_shape", size) for size in normalized_shape)
     if not sizes:
         raise ShapeError(f"{name}: normalized_shape must name at least one dimension, got ()")
     kept = input.ndim - len(sizes)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, sequence
 from minicnn.functions.indexing import getitem
 from minicnn.functions.operands import tensor_only
 from minicnn.ops.resampling import SelectPlaces
@@ -70,11 +70,12 @@ def pad(input, pad, mode="constant", value=None):
 
 def _widths(input, pad):
     """[(before, after)] of the last dimensions, in the order of the dimensions."""
-    if not isinstance(pad, (tuple, list)):
+    try:
+        given = [integer("pad", "each width", p) for p in sequence("pad", "pad", pad)]
+    except DtypeError:
         raise DtypeError(
             f"pad: the widths must be a tuple of integers, (left, right, …), got {pad!r}"
-        )
-    given = [integer("pad", "each width", p) for p in pad]
+        ) from None
     if len(given) % 2 or len(given) > 2 * input.ndim:
         raise ArgumentError(
             f"pad: expected two widths for each padded dimension, at most {2 * input.ndim} for "

@@ -13,21 +13,23 @@ import numpy as np
 from minicnn.tracing.values import digest
 
 SMALL = 64  # entries; below it a recipe is not worth its text
+DIGEST = 4000  # bytes that the digest of an array takes at most
 
 
 class Arrays:
     """Collects the arrays of a page.
 
     Args:
-        budget: how many characters of base64 there may be.
+        budget: how many bytes all arrays and digests may take.
 
     Attributes:
+        reserved: bytes of the budget that are kept free for what has not been put yet.
         stored: base64 texts, in the order of their numbers.
         values: for each value of the page its data, see `put`.
     """
 
     def __init__(self, budget):
-        self.budget, self.used = budget, 0
+        self.budget, self.used, self.reserved = budget, 0, 0
         self.stored, self.values = [], {}
         self._known = {}
         self._kept = {}  # number of a value → its array in the type that the page has
@@ -90,8 +92,8 @@ class Arrays:
         key = hash(data), len(data)
         if key in self._known and self._known[key][0] == data:
             return self._known[key][1]
-        length = 4 * -(-len(data) // 3)
-        if self.used + length > self.budget and not always and length > 1024:
+        length = _length(len(data))
+        if self.used + length + self.reserved > self.budget and not always:
             return None
         self.used += length
         self._known[key] = data, len(self.stored)
@@ -101,6 +103,7 @@ class Arrays:
     def _digest(self, entry, digested):
         if digested is None:
             return
+        self.used += 1100  # its histogram and largest entries, as text
         # A byte a pixel, as it is only looked at: −127 … 127 of the largest, −128 where not finite.
         pictures = np.asarray(digested.thumbnails, np.float64)
         finite = np.isfinite(pictures)
@@ -129,6 +132,18 @@ class Arrays:
             if made.dtype == wanted.dtype and np.array_equal(made, wanted, equal_nan=True):
                 return [name, *operands]
         return None
+
+
+def least(value):
+    """The fewest bytes that a value takes: its entries, or else its digest."""
+    if value.array is None:
+        return 0 if value.digest is None else DIGEST
+    return min(DIGEST, _length(4 * value.array.size))
+
+
+def _length(size):
+    """How many characters of base64 so many bytes are."""
+    return 4 * -(-size // 3)
 
 
 # Each has a twin in js/arrays.js; all compute in float32, step by step.
@@ -174,13 +189,13 @@ def recipes_of(steps):
 def page_type(array):
     """(array, type) as the page holds it: ``"f"`` float32, ``"i"`` int32, ``"u"`` uint8."""
     if array.dtype == bool:
-        return np.ascontiguousarray(array, np.uint8), "u"
+        return np.asarray(array, np.uint8, order="C"), "u"
     if array.dtype.kind in "iu" and (
         not array.size or (np.abs(array.astype(np.float64)).max() < 2**31)
     ):
-        return np.ascontiguousarray(array, np.int32), "i"
+        return np.asarray(array, np.int32, order="C"), "i"
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, "<f4"), "f"
+        return np.asarray(array, "<f4", order="C"), "f"
 
 
 def plain(value):

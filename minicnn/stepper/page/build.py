@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, one_of
-from minicnn.stepper.page.arrays import Arrays, recipes_of
+from minicnn.stepper.page.arrays import Arrays, least, recipes_of
 from minicnn.stepper.page.formulas import catalogue
 from minicnn.stepper.page.steps import describe, helpers, to_json
 from minicnn.tracing.readers import reader
@@ -120,14 +120,14 @@ def _assemble(run, texts, tr, extra, budget):
     about = {n: arrays.describe(v, tr.sample) for n, v in values.items()}
     taken = len(template.encode()) + sum(len(p.encode()) for p in parts.values())
     taken += len(to_json(run).encode()) + len(to_json(list(about.values())).encode())
-    # For each array its place or recipe, or why it is missing; the digests are counted by themselves.
+    # For each array its place, its recipe or why it is missing; digests are counted on their own.
     arrays.budget = budget - taken - 120 * len(values)
+    arrays.reserved = sum(map(least, values.values()))
     recipes = recipes_of(tr.steps)
     for number in _order(tr.steps, values, recipes):
         value = values[number]
         left_out = {"why": "watch"} if value.left_out.startswith("only ") else {"why": "budget"}
-        if value.array is None and value.digest is not None:
-            arrays.used += 900  # its histogram and largest entries, as text
+        arrays.reserved -= least(value)
         given = recipes.get(number, ())
         arrays.put(number, about[number], value.array, given, left_out, value.digest)
     run["values"] = [arrays.values[n] for n in sorted(values)]

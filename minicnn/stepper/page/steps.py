@@ -14,6 +14,13 @@ from minicnn.tracing.values import Value, statistics
 # What js/rules_elementwise.js and js/rules_other.js can work out on their own.
 KNOWN_SLOPES = ("ReLU", "Tanh", "Sigmoid", "Add", "Sub", "Mul", "Neg", "Clone", "Cast", "Dropout")
 KNOWN_MOVES = ("View", "Reshape")
+OPTIMIZERS = {
+    "SGD": "sgd",
+    "Adam": "adam",
+    "AdamW": "adamw",
+    "RMSprop": "rmsprop",
+    "Adagrad": "adagrad",
+}
 
 
 def describe(step):
@@ -26,7 +33,7 @@ def describe(step):
         "type": step.layer_type,
         "source": None,
         "pair": step.pair,
-        "equations": list(step.equations),
+        "equations": list(step.equations or _update_equations(step)),
         "attributes": {name: _plain(value) for name, value in step.attributes.items()},
         "inputs": [v.number for v in step.inputs],
         "outputs": [v.number for v in step.outputs],
@@ -56,6 +63,14 @@ def describe(step):
             "mathml": mathml(c.latex),
         }
     return described
+
+
+def _update_equations(step):
+    """The key of an optimiser's equation, as its options make it."""
+    key = OPTIMIZERS.get(step.operation) if step.phase == "update" else None
+    if key == "sgd" and step.attributes.get("momentum"):
+        key = "nesterov" if step.attributes.get("nesterov") else "sgd-momentum"
+    return [key] if key else []
 
 
 def _result(result):
@@ -123,7 +138,7 @@ def helpers(step, sample, operation, first):
                 shown = shown[sample : sample + 1]
             said["moved"] = add("places", shown.astype(np.int32), output.batched, output.shape)
             said["starts"] = [int(s) for s in starts]
-    except ArgumentError:  # its options or arrays are not in the trace: the page will say so
+    except (ArgumentError, ValueError):  # its options or arrays are not there: the page says so
         return {}, []
     return said, values
 

@@ -26,6 +26,10 @@ function product(sizes) {
   return sizes.reduce((all, size) => all * size, 1);
 }
 
+function range(n) {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
 // A number that JSON could not hold comes as {float: "NaN"}.
 function unplain(value) {
   return value !== null && typeof value === "object" && "float" in value ? Number(value.float) : value;

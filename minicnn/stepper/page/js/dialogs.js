@@ -15,7 +15,13 @@ function searchText(step) {
 
 function matches(query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  return STEPS.filter((step) => words.every((word) => searchText(step).includes(word)));
+  const found = STEPS.filter((step) => words.every((word) => searchText(step).includes(word)));
+  // Steps that are called so come before those in which the words only occur: conv2 is in conv2d.
+  const called = (step) => {
+    const names = `${step.number} ${stepTitle(step)} ${phaseName(step.phase)} ${step.phase}`.toLowerCase().split(/[\s·]+/);
+    return words.every((word) => names.includes(word));
+  };
+  return [...found.filter(called), ...found.filter((step) => !called(step))];
 }
 
 const MOST_FOUND = 60;

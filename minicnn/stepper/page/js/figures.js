@@ -57,8 +57,14 @@ function largestPlace(value) {
   return value.unflat(best);
 }
 
+// Where to begin in an array, also in one that is not there itself: its sums may still be.
+function startPlace(value) {
+  if (!value.wholeSize) return null;
+  return largestPlace(value) ?? value.shape.map((_, axis) => (axis === 0 ? value.offset : 0));
+}
+
 // A figure. spec: {value, symbol, role, caption, lead, chosen (a place), marks (places), onPick(place),
-// onLead(lead), read(place) and largest where other numbers than the array's own are shown, extra}
+// onLead(lead), read(place) and largest where other numbers than the array's own are shown, widest, extra}
 function figure(spec) {
   const { value } = spec;
   const heading = figureHeading(spec);
@@ -72,7 +78,7 @@ function figure(spec) {
     rows: layout.rows,
     columns: layout.columns,
     largest,
-    cell: cellSize(layout.rows, layout.columns),
+    cell: cellSize(layout.rows, layout.columns, spec.widest),
     at(r, c) {
       const index = layout.index(lead, r, c);
       return index === null ? { absent: true } : { value: read(index), kind: 0 };
@@ -158,9 +164,9 @@ function pageWidth() {
 const LARGEST_CELL = 44;
 const WIDEST = 296; // three beside each other
 
-function cellSize(rows, columns) {
-  const room = Math.min(WIDEST, pageWidth() - 54);
-  const size = Math.min(LARGEST_CELL, room / columns, (1.4 * WIDEST) / Math.min(rows, columns * 3));
+function cellSize(rows, columns, widest = WIDEST) {
+  const room = Math.min(widest, pageWidth() - 54);
+  const size = Math.min(LARGEST_CELL, room / columns, (1.4 * widest) / Math.min(rows, columns * 3));
   return size >= 1 ? Math.floor(size) : size;
 }
 

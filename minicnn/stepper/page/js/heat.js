@@ -122,10 +122,14 @@ function drawMarks(context, { columns, marked, chosen, frame, colour, cell }, th
   context.strokeStyle = colour;
   if (marked?.size) {
     let [top, left, bottom, right] = [Infinity, Infinity, -1, -1];
-    for (const at of marked) {
-      const [r, c] = [Math.floor(at / columns), at % columns];
+    const cells = [...marked].map((at) => [Math.floor(at / columns), at % columns]);
+    for (const [r, c] of cells) {
       [top, left, bottom, right] = [Math.min(top, r), Math.min(left, c), Math.max(bottom, r), Math.max(right, c)];
-      if (cell >= 6) context.strokeRect(c + 1.5 * thin, r + 1.5 * thin, 1 - 3 * thin, 1 - 3 * thin);
+    }
+    // A window without gaps is seen by its frame.
+    const gaps = marked.size < (bottom - top + 1) * (right - left + 1);
+    for (const [r, c] of gaps && cell >= 6 ? cells : []) {
+      context.strokeRect(c + 1.5 * thin, r + 1.5 * thin, 1 - 3 * thin, 1 - 3 * thin);
     }
     context.lineWidth = 3 * thin;
     context.strokeRect(left, top, right - left + 1, bottom - top + 1);

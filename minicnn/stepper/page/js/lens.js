@@ -56,7 +56,7 @@ function lensPanel(step, short, index, term) {
     "section",
     { class: "panel lens" },
     h("h3", {}, t("window close")),
-    h("p", {}, t(wide ? "lens wide" : "lens narrow", { source, result, p: maps.p, d: maps.d })),
+    h("p", {}, t(wide ? "lens wide" : "lens narrow", { source, result, p: maps.p, d: maps.d }), wide && kernel.rows * kernel.columns > 1 ? t("why rotated") : ""),
     h(
       "div",
       { class: "minis" },
@@ -67,12 +67,11 @@ function lensPanel(step, short, index, term) {
       miniature(products, largestIn(products), names[2], "lens products"),
     ),
     h("p", {}, t("products add", { sum: show(sumOfGrid(products)) })),
-    !wide && step.attributes.padding.some((p) => p) ? kindsLegend(false) : null,
+    !wide && step.attributes.padding.some((p) => p) ? kindsLegend([AROUND]) : null,
   );
 }
 
-function kindsLegend(wide) {
-  const kinds = wide ? [INSERTED, APPENDED, AROUND] : [AROUND];
+function kindsLegend(kinds) {
   return h("ul", { class: "kinds" }, kinds.map((kind) => h("li", {}, h("i", { class: `kind kind-${kind}` }), t(`kind ${kind}`))));
 }
 
@@ -96,20 +95,33 @@ function preparedFigure(step, short, index, p) {
     return found.kind ? t(`kind ${found.kind}`) : `${about.name}${place(found.index)} = ${exact(found.value)}`;
   };
   const o = step.attributes;
-  const facts = { s: o.stride.join("×"), r: `${rowAxis.r}×${columnAxis.r}`, around: `${rowAxis.reach - 1}×${columnAxis.reach - 1}`, p: o.padding.join("×") };
+  const kinds = [];
+  const said = [];
+  const add = (key, numbers, kind = null) => {
+    if (numbers.every((n) => n === 0)) return;
+    said.push(t(key, { n: numbers.join("×") }));
+    if (kind) kinds.push(kind);
+  };
+  add("prepared stride", o.stride.map((s) => s - 1), INSERTED);
+  add("prepared r", [rowAxis.r, columnAxis.r], APPENDED);
+  add("prepared around", [rowAxis.reach - 1, columnAxis.reach - 1], AROUND);
+  said.push(t("prepared frame"));
+  add("prepared crop", o.padding);
   return {
     grid: gridCanvas(picture, { label: t("prepared", { symbol: about.name }), say, pick: () => false, key: "prepared" }),
-    caption: t("prepared how", { symbol: about.name, ...facts }),
+    caption: [t("prepared how", { symbol: about.name }), ...said].join(" "),
+    kinds,
   };
 }
 
 // Where one δ goes, and that adding up all of them gives the same map.
 function scatterPanel(step, index, deltaIndex) {
   const pieces = scattered(step, deltaIndex, index[1]);
+  const inGroup = index[1] % valueOf(step.inputs[1]).kept[1];
   const rows = pieces.map((one) => {
     const target = h("span", { class: "factor role-x gradient" }, "∂L/∂X", h("sub", {}, place([index[0], index[1], one.y, one.x])));
     if (!one.inside) return h("tr", { class: "others" }, h("td", {}, target), h("td", {}, t("cropped")));
-    const names = [h("span", { class: "factor role-d" }, "δ"), " · ", h("span", { class: "factor role-w" }, "W", h("sub", {}, `[…,${one.u},${one.v}]`))];
+    const names = [h("span", { class: "factor role-d" }, "δ"), " · ", h("span", { class: "factor role-w" }, "W", h("sub", {}, place([deltaIndex[1], inGroup, one.u, one.v])))];
     return h("tr", {}, h("td", {}, target, " += ", ...names), h("td", {}, `= ${asFactor(one.delta)} · ${asFactor(one.weight)} = `, h("b", {}, show(one.delta * one.weight))));
   });
   return h(

@@ -29,28 +29,34 @@ function go(number, choice = null) {
   render();
   rememberInAddress();
   announce(`${t("step of", { n: number, last: STEPS.length - 1 })}: ${phaseName(step.phase)}, ${stepTitle(step)}`);
-  if (before !== number) document.getElementById("step").scrollTop = 0;
+  if (before !== number) showTop();
+}
+
+// Another step is read from its top.
+function showTop() {
+  const main = document.getElementById("step");
+  if (main.getBoundingClientRect().top < 0) main.scrollIntoView();
 }
 
 function firstPlace(step, short) {
-  if (short !== null) return largestPlace(targetValue(step, short));
-  if (step.phase === "update") return largestPlace(valueOf(step.results[0].contribution)) ?? null;
-  if (step.phase === "accumulate") return largestPlace(valueOf(step.results[0].contribution));
-  return null;
+  if (short !== null) return startPlace(targetValue(step, short));
+  return step.phase === "update" || step.phase === "accumulate" ? largestPlace(valueOf(step.results[0].contribution)) : null;
 }
 
 function chooseTarget(short) {
-  update({ short, index: largestPlace(targetValue(STEPS[state.number], short)), deltaIndex: null, part: "total", allTerms: false });
+  update({ short, index: startPlace(targetValue(STEPS[state.number], short)), deltaIndex: null, part: "total", allTerms: false });
 }
 
 // Change the state and show it.
 function update(changes) {
   const { leads, ...rest } = changes;
   for (const [number, lead] of leads ?? []) state.leads.set(number, lead);
-  if ("index" in rest && rest.index === null) delete rest.index; // a cell outside of the array
+  // A cell outside of the array.
+  if (rest.index === null && !("short" in rest)) delete rest.index;
   Object.assign(state, rest);
   choices.set(state.number, { short: state.short, index: state.index });
-  render();
+  renderStep();
+  if ("direction" in rest) renderOverview();
 }
 
 // Look at another map of a source; the other sources follow, as far as one term reads both.
@@ -142,13 +148,19 @@ function groupBy(items, key) {
 
 // ------------------------------------------------------------------ address, language, theme
 
+let addressTimer = null;
+
+// A little later, and once for many steps: browsers allow only so many changes a second.
 function rememberInAddress() {
-  const address = new URLSearchParams({ step: state.number, lang: language });
-  try {
-    history.replaceState(null, "", `#${address}`);
-  } catch {
-    // Some viewers forbid it; the page works without.
-  }
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(() => {
+    const address = new URLSearchParams({ step: state.number, lang: language });
+    try {
+      history.replaceState(null, "", `#${address}`);
+    } catch {
+      // Some viewers forbid it; the page works without.
+    }
+  }, 200);
 }
 
 function readAddress() {
@@ -228,8 +240,10 @@ function start() {
   document.getElementById("open-search").addEventListener("click", openSearch);
   document.getElementById("open-help").addEventListener("click", () => openDialog("help"));
   document.addEventListener("keydown", onKey);
-  // A phone shows the overview on request; there is room for it elsewhere.
-  if (document.documentElement.clientWidth < 900) document.getElementById("overview").open = false;
+  // On a phone, whoever comes for one step sees that first.
+  if (document.documentElement.clientWidth < 900 && address.has("step")) {
+    for (const id of ["guide", "overview"]) document.getElementById(id).open = false;
+  }
   renderTexts();
   go(Number.parseInt(address.get("step") ?? "0", 10) || 0);
   window.addEventListener("hashchange", () => {
@@ -252,5 +266,5 @@ start();
 // For whoever wants to ask the page from a console, and for the tests.
 window.stepper = {
   state, go, update, steps: STEPS, values: VALUES, writtenOut, whyZero, scatterMap, targetsOf,
-  setLanguage, missingTexts, ask, resultOf, lensGrids, layoutOf, texts: TEXTS, largestPlace,
+  setLanguage, missingTexts, ask, resultOf, lensGrids, layoutOf, texts: TEXTS, startPlace,
 };

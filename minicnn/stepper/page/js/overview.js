@@ -6,7 +6,8 @@ const ROW = 34; // pixels; page.css has the same
 const LANE = 12;
 const MOST_LANES = 6;
 
-const openGroups = new Set();
+const openGroups = new Set(); // by the reader
+const shownGroups = new Set(); // to show where the current step is; closed again after it
 const FORWARD_STEPS = STEPS.filter((step) => step.phase === "forward");
 
 // Consecutive steps of the same part of the model, `depth` levels down, as one item.
@@ -27,11 +28,15 @@ function isGroup(item) {
   return item.steps.length > 1;
 }
 
+function isOpen(item) {
+  return openGroups.has(item.id) || shownGroups.has(item.id);
+}
+
 // The rows that are shown: {item, level, header}; a header is an opened group's own line.
 function rowsOf(items, level = 0) {
   return items.flatMap((item) => {
     if (!isGroup(item)) return [{ item, level, header: false }];
-    if (!openGroups.has(item.id)) return [{ item, level, header: false }];
+    if (!isOpen(item)) return [{ item, level, header: false }];
     return [{ item, level, header: true }, ...rowsOf(itemsOf(item.steps, item.depth + 1), level + 1)];
   });
 }
@@ -46,10 +51,11 @@ function overviewRows() {
 // Open every group that hides a step.
 function reveal(step) {
   if (FORWARD_STEPS.length <= MOST_ROWS_UNFOLDED) return;
+  shownGroups.clear();
   for (;;) {
     const row = overviewRows().find(({ item, header }) => !header && item.steps.includes(step));
     if (!row || !isGroup(row.item)) return;
-    openGroups.add(row.item.id);
+    shownGroups.add(row.item.id);
   }
 }
 
@@ -151,7 +157,7 @@ function overviewRow({ item, level, header }, current, scale) {
   const isHere = !header && item.steps.includes(current);
   const shape = header || !step.outputs.length ? "" : shapeText(VALUES[step.outputs[0]].shape);
   const fold = isGroup(item)
-    ? button(header ? "▾" : "▸", () => toggleGroup(item.id), {
+    ? button(header ? "▾" : "▸", () => toggleGroup(item), {
         class: "fold", "aria-expanded": String(header), "aria-label": t(header ? "fold" : "unfold", { name: item.key }), "data-key": `fold ${item.id}`,
       })
     : null;
@@ -166,8 +172,11 @@ function overviewRow({ item, level, header }, current, scale) {
   return row;
 }
 
-function toggleGroup(id) {
-  if (!openGroups.delete(id)) openGroups.add(id);
+function toggleGroup(item) {
+  const open = isOpen(item);
+  openGroups.delete(item.id);
+  shownGroups.delete(item.id);
+  if (!open) openGroups.add(item.id);
   renderOverview();
 }
 

@@ -67,6 +67,7 @@ function fanFigure({ value, symbol }, k, lead, index) {
     value,
     symbol,
     role: "role-d",
+    widest: 260,
     key: `fan ${k}`,
     lead,
     chosen: index,

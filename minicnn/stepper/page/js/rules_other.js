@@ -1,9 +1,5 @@
 // Linear layers, sums and means, batch normalisation, cross-entropy.
 
-function range(n) {
-  return Array.from({ length: n }, (_, i) => i);
-}
-
 FORWARD.Linear = (place, index) => {
   const [row, k] = [index.slice(0, -1), index.at(-1)];
   const [x, w] = [place.input(0), place.input(1)];
@@ -12,7 +8,7 @@ FORWARD.Linear = (place, index) => {
 };
 
 // All rows that are kept of an array (…, features): the samples, and what axes lie between.
-function rowsOf(value) {
+function rowsKept(value) {
   if (value.kept.length === 1) return [[]];
   const [from, to] = value.samples;
   let rows = range(to - from).map((n) => [from + n]);
@@ -28,7 +24,7 @@ BACKWARD.Linear = (place, input, index) => {
     return range(w.kept[0]).map((k) => [factor("δ", delta, [...row, k]), factor("W", w, [k, d])]);
   }
   const [k, d] = index;
-  return rowsOf(delta).map((row) => {
+  return rowsKept(delta).map((row) => {
     const term = [factor("δ", delta, [...row, k])];
     if (input === 1) term.push(factor("x", place.input(0), [...row, d]));
     return term;

@@ -70,6 +70,40 @@ function meanBackward(place, _, [n, c, y, x]) {
   return terms;
 }
 
+function isMaxPool(step) {
+  return step.operation === "MaxPool2d" || step.operation === "AdaptiveMaxPool2d";
+}
+
+// The pixels under the windows of output places, as places; null where the step pools no maxima.
+function poolCells(step, windows) {
+  if (!isMaxPool(step)) return null;
+  return windows.flatMap(([n, c, i, j]) => {
+    const columns = windowPixels(step, 1, j);
+    return windowPixels(step, 0, i).flatMap((y) => columns.map((x) => [n, c, y, x]));
+  });
+}
+
+// The rows (axis 0) or columns (axis 1) that window i covers, with the gaps of its dilation.
+function windowPixels(step, axis, i) {
+  const size = step.inputsShape(0)[2 + axis];
+  const o = step.attributes;
+  if (!o.kernel) {
+    const { first, end } = poolWindow(step, axis, i);
+    return range(end - first).map((k) => first + k);
+  }
+  const begin = i * o.stride[axis] - o.padding[axis];
+  const pixels = range(o.kernel[axis]).map((k) => begin + k * (o.dilation?.[axis] ?? 1));
+  return pixels.filter((y) => y >= 0 && y < size);
+}
+
+// The output places whose windows cover a pixel.
+function windowsWith(step, [n, c, y, x]) {
+  const [, , height, width] = VALUES[step.outputs[0]].shape;
+  const rows = range(height).filter((i) => windowPixels(step, 0, i).includes(y));
+  const columns = range(width).filter((j) => windowPixels(step, 1, j).includes(x));
+  return rows.flatMap((i) => columns.map((j) => [n, c, i, j]));
+}
+
 for (const step of STEPS) step.inputsShape = (i) => VALUES[step.inputs[i]].shape;
 for (const name of ["MaxPool2d", "AdaptiveMaxPool2d"]) {
   FORWARD[name] = maxForward;

@@ -103,11 +103,10 @@ function operationParts(step) {
   parts.push(h("p", { class: "hint" }, t("hint")));
   parts.push(arrayRow(step, short, index, answer, terms, focus));
   if (!answer) return parts;
-  const scatter = isScatter(step, short);
-  if (scatter) parts.push(scatterPanel(step, index, deltaPlace(terms)));
+  if (isScatter(step, short) && answer.sum) parts.push(scatterPanel(step, index, deltaPlace(terms)));
   else parts.push(lensPanel(step, short, index, focus));
   parts.push(sumPanel(step, short, index, answer));
-  if (short !== "out" && targetValue(step, short).at(index) === 0) parts.push(zeroPanel(step, short, index));
+  if (short !== "out" && targetValue(step, short).present && targetValue(step, short).at(index) === 0) parts.push(zeroPanel(step, short, index));
   return parts;
 }
 
@@ -148,10 +147,11 @@ function deltaPlace(terms) {
 
 function arrayRow(step, short, index, answer, terms, focus) {
   const sources = sourcesOf(terms);
-  const scatter = isScatter(step, short);
   const target = targetValue(step, short);
+  const scatter = isScatter(step, short) && answer?.sum;
   const figures = sources.map((source) => sourceFigure(step, short, index, source, focus, scatter, terms));
-  if (!sources.length) figures.push(...unsummed(step, short));
+  if (short !== "out" && index && isMaxPool(step)) figures.push(pooledFigure(step, index, terms));
+  else if (!sources.length) figures.push(...unsummed(step, short));
   const delta = scatter && deltaPlace(terms);
   figures.push(resultFigure(step, short, index, answer, delta && scattered(step, delta, index[1])));
   const symbols = sources.map((s) => s.symbol).join(", ");
@@ -162,7 +162,7 @@ function arrayRow(step, short, index, answer, terms, focus) {
 function unsummed(step, short) {
   const target = targetValue(step, short).number;
   const shown = arraysOf(step).filter(({ value }) => value.number !== target && value.size > 0);
-  return figureList(shown, step);
+  return figureList(shown, step, false);
 }
 
 function sourceFigure(step, short, index, source, focus, scatter, terms) {
@@ -173,17 +173,39 @@ function sourceFigure(step, short, index, source, focus, scatter, terms) {
   const isDelta = source.symbol === "δ";
   const wide = windowKind(step, short)?.kind === "wide" && value === windowKind(step, short).source;
   if (wide && !scatter) return preparedAsFigure(step, short, index, value, source, role, lead);
+  // Of a window in max pooling one pixel is read, but all of it decided which.
+  const window = short === "out" ? poolCells(step, [index]) : null;
+  const winner = window && source.places.length === 1 ? source.places[0] : null;
   return figure({
     value,
     symbol: source.symbol === "f'" ? symbolOfArray(step, source.number) : source.symbol,
     role,
     key: `source ${source.symbol}`,
     lead,
-    marks: scatter && isDelta ? [] : source.places,
-    chosen: scatter && isDelta ? deltaPlace(terms) : null,
+    marks: scatter && isDelta ? [] : (window ?? source.places),
+    chosen: scatter && isDelta ? deltaPlace(terms) : winner,
     onPick: scatter && isDelta ? (at) => update({ deltaIndex: at, leads: [[value.number, layoutOf(value).locate(at).lead.join(",")]] }) : null,
     onLead: (to) => chooseLead(value.number, to.join(","), scatter && isDelta ? layoutOf(value) : null),
     caption: isDelta ? t("unit delta") : source.symbol === "f'" ? t("slope from") : null,
+  });
+}
+
+// The map before the pooling, with the windows of the δ that arrive at the chosen pixel; if none
+// does, with those that it lost.
+function pooledFigure(step, index, terms) {
+  const value = valueOf(step.inputs[0]);
+  const won = terms.map((term) => term[0].index);
+  const windows = won.length ? won : windowsWith(step, index);
+  return figure({
+    value,
+    symbol: step.symbols[0],
+    role: "role-x",
+    key: "pooled",
+    lead: value.present ? layoutOf(value).locate(index).lead : undefined,
+    marks: poolCells(step, windows) ?? [],
+    chosen: index,
+    onLead: (to) => update({ index: layoutOf(value).index(to, ...cellOf(value, index)) }),
+    caption: t(won.length ? "pixel won" : "pixel lost"),
   });
 }
 
@@ -197,7 +219,7 @@ function preparedAsFigure(step, short, index, value, source, role, lead) {
     leadControls(spec, layoutOf(value), lead),
     prepared.grid,
     legend(value.largest),
-    kindsLegend(true),
+    kindsLegend(prepared.kinds),
     h("p", { class: "caption" }, prepared.caption),
   );
 }
@@ -234,9 +256,13 @@ function resultFigure(step, short, index, answer, pieces) {
     chosen: index,
     onPick: (at) => update({ index: at }),
     onLead: (to) => update({ index: layoutOf(value).index(to, ...cellOf(value, index)) }),
-    caption: short === "out" ? null : t("unit gradient", { to: destinationName(resultOf(step, short).destination) }),
+    caption: short === "out" ? null : [t("unit gradient"), destinationText(resultOf(step, short))].join(" "),
     ...part,
   });
+}
+
+function destinationText(result) {
+  return result.destination ? t("goes to", { to: destinationName(result.destination) }) : "";
 }
 
 // A gradient that is summed over samples: all of it, the shown sample's part, or that of the rest.
@@ -266,22 +292,13 @@ function samplePart(step, short, value, answer, lead) {
 // Loss, accumulate and update: arrays of one shape, read at one place.
 function plainParts(step) {
   const arrays = arraysOf(step);
-  const parts = step.phase === "update" ? updateEquation(step) : step.phase === "loss" ? step.equations.slice(0, 1).map((key) => equationBlock(key, step)) : [];
+  const parts = step.equations.slice(0, 1).map((key) => equationBlock(key, step));
   parts.push(figuresOf(arrays, step));
   if (state.index) {
     const table = readings(step, state.index);
     if (table) parts.push(h("section", { class: "panel sum" }, h("h3", {}, t("at place", { at: place(state.index) })), table, updateSum(step)));
   }
   return parts;
-}
-
-const OPTIMIZERS = { SGD: "sgd", Adam: "adam", AdamW: "adamw", RMSprop: "rmsprop", Adagrad: "adagrad" };
-
-function updateEquation(step) {
-  const o = step.attributes;
-  let key = OPTIMIZERS[step.operation];
-  if (key === "sgd" && o.momentum) key = o.nesterov ? "nesterov" : "sgd-momentum";
-  return key && RUN.equations[key] ? [equationBlock(key, step)] : [];
 }
 
 function updateSum(step) {
@@ -304,7 +321,7 @@ function figuresOf(arrays, step) {
   return h("div", { class: "arrays" }, figureList(arrays, step));
 }
 
-function figureList(arrays, step) {
+function figureList(arrays, step, lastIsResult = true) {
   return arrays.map(({ value, symbol }, k) => {
     const fits = state.index && value.present && value.holds(state.index) && value.shape.length === state.index.length;
     const layout = value.present ? layoutOf(value) : null;
@@ -314,7 +331,7 @@ function figureList(arrays, step) {
       symbol,
       role: roleInPhase(step, symbol),
       key: `array ${k}`,
-      result: fits && k === arrays.length - 1,
+      result: lastIsResult && fits && k === arrays.length - 1,
       lead: lead.length ? lead : undefined,
       chosen: fits ? state.index : null,
       onPick: fits ? (at) => update({ index: at }) : null,

@@ -71,18 +71,20 @@ function joined(parts, mark) {
 }
 
 // One row: names, numbers, product.
-function termRow(step, term) {
+function termRow(step, term, focus) {
   const names = joined(term.map((f) => factorText(step, f)), " · ");
   const numbers = joined(term.map((f) => asFactor(f.value)), " · ");
   const result = term.length > 1 ? ` = ${show(productOf(term))}` : "";
-  return h("tr", {}, h("td", {}, names), h("td", {}, "= ", ...numbers, h("b", {}, result)));
+  return h("tr", { class: focus ? "focus" : null }, h("td", {}, names), h("td", {}, "= ", ...numbers, h("b", {}, result)));
 }
 
 function termTable(step, terms) {
+  const focus = terms.length > 1 ? focusTerm(terms) : null;
   const bySize = [...terms].sort((a, b) => Math.abs(productOf(b)) - Math.abs(productOf(a)));
   const kept = state.allTerms ? new Set(bySize.slice(0, MOST_ROWS)) : new Set(bySize.slice(0, SHOWN_TERMS));
+  if (focus) kept.add(focus);
   const others = terms.filter((term) => !kept.has(term));
-  const rows = terms.filter((term) => kept.has(term)).map((term) => termRow(step, term));
+  const rows = terms.filter((term) => kept.has(term)).map((term) => termRow(step, term, term === focus));
   if (others.length) {
     const sum = others.reduce((all, term) => all + productOf(term), 0);
     rows.push(h("tr", { class: "others" }, h("td", {}, t("smaller terms", { n: others.length })), h("td", {}, `= ${show(sum)}`)));
@@ -129,7 +131,7 @@ function totals(sum) {
     rows.push(row(t("other samples", { n: sum.samples - 1 }), sum.rest));
     rows.push(row(t("all samples", { n: sum.samples }), sum.recorded, true));
   } else {
-    rows.push(row(t("sum of terms", { n: sum.terms.length }), sum.total));
+    rows.push(row(sum.terms.length === 1 ? t("one term") : t("sum of terms", { n: sum.terms.length }), sum.total));
     if (sum.recorded !== null) rows.push(row(t("recorded"), sum.recorded, true));
   }
   const off = sum.samples > 1 || sum.recorded === null ? 0 : Math.abs(sum.recorded - sum.total);
@@ -166,7 +168,7 @@ function readings(step, index) {
   const rows = arraysOf(step)
     .filter(({ value }) => value.present && value.shape.length === index.length && value.holds(index))
     .map(({ value, symbol }) => {
-      const name = h("span", { class: `factor ${roleOfSymbol(step, symbol)}` }, symbol, h("sub", {}, place(index)));
+      const name = h("span", { class: `factor ${roleInPhase(step, symbol)}` }, symbol, h("sub", {}, place(index)));
       return h("tr", {}, h("td", {}, name), h("td", {}, "= ", h("b", {}, exact(value.at(index)))), h("td", {}, nameOf(value)));
     });
   if (rows.length < 2) return null;

@@ -72,6 +72,7 @@ function termsOf(step, short, index) {
 }
 
 function gradientTerms(step, input, index) {
+  if (!step.outputs.length) throw new CannotSay("not recorded");
   const rule = BACKWARD[step.operation] ?? generalRule(step, input);
   if (!rule) throw new CannotSay("no backward sum", { operation: step.operation });
   return rule(new Place(step), input, index);

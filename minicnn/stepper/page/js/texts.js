@@ -31,7 +31,7 @@ function nameOf(value) {
   if ((match = name.match(/^(.*) before$/))) return t("name before", { of: nameOf({ name: match[1] }) });
   if ((match = name.match(/^change of (.*)$/))) return t("name change", { of: match[1] });
   if ((match = name.match(/^(\S+) of (.*)$/))) return t("name of", { what: match[1], of: match[2] });
-  if ((match = name.match(/^(input|a leaf|a constant)( \(\d+\))?$/))) return t(`name ${match[1]}`) + (match[2] ?? "");
+  if ((match = name.match(/^(input|a leaf|a constant|δ that was sent in)( \(\d+\))?$/))) return t(`name ${match[1]}`) + (match[2] ?? "");
   return name;
 }
 
