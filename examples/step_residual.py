@@ -2,10 +2,11 @@
 
     python examples/step_residual.py [--out residual.html]
 
-What to look for on the page: in the overview the shortcuts, which leave the main path and come back
-at an addition; at each addition δ is handed to both of its inputs unchanged; where a shortcut began,
-two errors meet and are added. The second block halves the map, so its shortcut is a 1×1 convolution
-of stride 2 (a projection); δ of a convolution with stride is drawn with the zeros put into it.
+What to look for on the page: in the overview the shortcuts, which leave the main path and come
+back at an addition; at each addition δ is handed to both of its inputs unchanged; where a shortcut
+began, two errors meet and are added. The second block halves the map, so its shortcut is a 1×1
+convolution of stride 2 (a projection); δ of a convolution with stride is drawn with the zeros put
+into it.
 
 The weights are freshly drawn, so the numbers mean nothing yet, but every gradient is right.
 """

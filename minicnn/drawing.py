@@ -2,7 +2,8 @@
 
 A network of a hundred million weights is drawn in the time it takes to read them from a disk. Each
 block has a stream of its own, which the generator's next number and the block's position decide: so
-the numbers depend on the seed only, not on the number of threads.
+the numbers depend on the seed only, not on the number of threads (to the last bit on one kind of
+processor: logarithm, sine and cosine are the processor's).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -14,52 +15,98 @@ from minicnn.kernels.threads import get_num_threads
 BLOCK = 2**16  # numbers: half a millisecond of drawing
 
 
-def fill_uniform(array, low, high, rng):
-    """Overwrite `array`, of floats, with numbers uniform in [low, high) from NumPy's `rng`."""
+def uniform(low, high):
+    """A function of NumPy's `rng` and an array, which it overwrites: uniform in [low, high)."""
 
     def draw(rng, block):
         rng.random(out=block, dtype=block.dtype)
         block *= high - low
         block += low
 
-    _fill(array, draw, rng)
+    return draw
 
 
-def fill_normal(array, mean, std, rng):
-    """Overwrite `array`, of floats, with normally distributed numbers from NumPy's `rng`."""
+def normal(mean, std):
+    """The same with normally distributed numbers."""
 
     def draw(rng, block):
-        rng.standard_normal(out=block, dtype=block.dtype)
-        block *= std
-        block += mean
-
-    _fill(array, draw, rng)
-
-
-def _fill(array, draw, rng):
-    # NumPy draws float32 and float64, into memory without gaps.
-    direct = array.flags.c_contiguous and array.dtype in (np.float32, np.float64)
-    target = array if direct else np.empty(array.shape, np.float32)
-    if target.dtype != array.dtype and array.dtype == np.float64:
-        target = np.empty(array.shape)
-    flat = target.reshape(-1)
-    with np.errstate(all="ignore"):
-        if flat.size <= BLOCK:
-            draw(rng, flat)
+        if block.dtype == np.float32:
+            _box_muller(rng, block)
         else:
-            _fill_blocks(flat, draw, int(rng.integers(2**63)))
-    if target is not array:
+            rng.standard_normal(out=block, dtype=block.dtype)
+        block *= std
+        if mean:
+            block += mean
+
+    return draw
+
+
+def _box_muller(rng, block):
+    """Normally distributed numbers by pairs: from u and v, uniform in [0, 1), √(−2 ln(1 − u)) times
+    cos 2πv and sin 2πv (Box & Muller 1958). On whole arrays that takes half as long as NumPy's way.
+    """
+    rng.random(out=block, dtype=np.float32)
+    half = block.size // 2
+    r, angle = block[:half], block[half : 2 * half]
+    np.subtract(1, r, out=r)
+    np.log(r, out=r)
+    r *= -2
+    np.sqrt(r, out=r)
+    angle *= np.float32(2 * np.pi)
+    cosine = np.cos(angle)
+    np.sin(angle, out=angle)
+    angle *= r
+    r *= cosine
+    if block.size % 2:
+        block[-1] = rng.standard_normal()
+
+
+def fill(fillings, rng):
+    """Overwrite arrays of floats with random numbers.
+
+    Args:
+        fillings: pairs (array, draw), the latter as `uniform` or `normal` gives it.
+        rng: NumPy's.
+    """
+    blocks, copies = [], []
+    for array, draw in fillings:
+        # NumPy draws float32 and float64, into memory without gaps.
+        target = array
+        if not array.flags.c_contiguous or array.dtype not in (np.float32, np.float64):
+            target = np.empty(array.shape, np.result_type(array.dtype, np.float32))
+            copies.append((array, target))
+        flat = target.reshape(-1)
+        if flat.size <= BLOCK:
+            with np.errstate(all="ignore"):
+                draw(rng, flat)
+        else:
+            key = int(rng.integers(2**63))
+            parts = range(0, flat.size, BLOCK)
+            blocks += [(draw, key, i, flat[start : start + BLOCK]) for i, start in enumerate(parts)]
+    _on_all_cores(_fill_block, blocks)
+    for array, target in copies:
         array[...] = target
 
 
-def _fill_blocks(flat, draw, key):
-    def fill(i):
-        rng = np.random.Generator(np.random.SFC64([key, i]))
-        draw(rng, flat[i * BLOCK : (i + 1) * BLOCK])
+def _fill_block(draw, key, i, block):
+    with np.errstate(all="ignore"):
+        draw(np.random.Generator(np.random.SFC64([key, i])), block)
 
-    blocks = range(-(-flat.size // BLOCK))
-    if get_num_threads() == 1:
-        list(map(fill, blocks))
+
+def _on_all_cores(function, calls):
+    """Call `function` with each of `calls`, tuples of arguments, in any order."""
+    left = iter(calls)  # each thread takes the next one; this thread is one of them
+
+    def work():
+        for arguments in left:
+            function(*arguments)
+
+    helpers = min(get_num_threads(), len(calls)) - 1
+    if helpers < 1:
+        work()
         return
-    with ThreadPoolExecutor(get_num_threads()) as pool:
-        list(pool.map(fill, blocks))
+    with ThreadPoolExecutor(helpers) as pool:
+        helping = [pool.submit(work) for _ in range(helpers)]
+        work()
+    for done in helping:
+        done.result()

@@ -1,27 +1,29 @@
-"""What the scripts of this folder share: their arguments, the methods by name, and their errors."""
+"""What the scripts of this folder share: arguments, the methods by name, errors."""
 
 import argparse
 import sys
 import time
 from concurrent.futures import BrokenExecutor
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
 import controller
 import darts
-import minicnn as mc
 import random_search
 from evaluate import BATCH_SIZE, accuracy, count_weights, load_parts, trained
 from journal import Evaluations, Journal, affordable, as_json, cell_of, smallest_budget
-from minicnn import checks
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from space import describe
+
+import minicnn as mc
+from minicnn import checks
+from minicnn.training import DivergenceError
 
 USER_ERRORS = (
     checks.ArgumentError,
     checks.MissingPartError,
     checks.ShapeError,
     BrokenExecutor,
+    DivergenceError,
     OSError,
 )
 METHODS = ("random search", "controller", "DARTS")
@@ -49,15 +51,16 @@ def add_budget(parser, budget, images):
 
 def check_budget(parser, arguments):
     """End with one line if the budget does not allow anything."""
-    if arguments.images < BATCH_SIZE:
+    if arguments.images < 1 or arguments.images % BATCH_SIZE:
         parser.error(
-            f"argument --images: must be at least {BATCH_SIZE}, one batch; got {arguments.images}"
+            f"argument --images: must be a multiple of {BATCH_SIZE}, the size of a batch; "
+            f"got {arguments.images}"
         )
     least = smallest_budget(arguments.images)
     if arguments.budget < least:
         parser.error(
-            f"argument --budget: must be at least {least:,}, one cell tried and one training of "
-            f"what was found, {arguments.images:,} images each; got {arguments.budget:,}"
+            f"argument --budget: must be at least {least:,}, for the least search and one training "
+            f"of what it found with {arguments.images:,} images; got {arguments.budget:,}"
         )
 
 
@@ -102,7 +105,7 @@ def guarded(function, *arguments):
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; with --out, the same command goes on from here", file=sys.stderr)
         return 130
     return 0
 

@@ -24,15 +24,15 @@ from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-
-import minicnn as mc
 import report
 from commands import METHODS, add_budget, check_budget, find_cell, guarded, progress, seen
 from evaluate import RECIPE, accuracy, load_parts, trained
 from journal import Journal, as_json, cell_of, read_records
-from minicnn import checks
+from rich.console import Console
 from space import SPACE
+
+import minicnn as mc
+from minicnn import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 # The random cells of the distribution, and the trainings that are compared, have seeds that no
@@ -50,7 +50,9 @@ def parse_arguments(argv):
     parser.add_argument("--cells", type=int, default=60, help="random cells to compare with")
     parser.add_argument("--repeats", type=int, default=2, help="trainings of each compared cell")
     parser.add_argument("--workers", type=int, default=2, help="processes")
-    parser.add_argument("--out", type=Path, default=Path("runs/nas"), help="what was done so far")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/nas"), help="what was done so far (%(default)s)"
+    )
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument("--pictures", type=Path, default=ROOT / "docs" / "pictures")
     arguments = parser.parse_args(argv)

@@ -19,14 +19,16 @@ save most of the cost by letting all cells share their weights; here each is tra
 import sys
 
 import numpy as np
+from space import SPACE
 
 import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import nn, optim
-from space import SPACE
 
 HIDDEN = 32
-LEARNING_RATE = 0.03
+# Chosen beforehand, with a linear fit to the validation accuracies of 110 random cells in place of
+# trainings: 39 cells are few to learn from, and 0.06 or more settles on a cell too early.
+LEARNING_RATE = 0.01
 DECAY = 0.8  # of the baseline
 
 

@@ -30,13 +30,13 @@ import sys
 import time
 
 import numpy as np
+from evaluate import BATCH_SIZE, RECIPE
+from space import CELLS, SPACE, STEM_CHANNELS, make_op, make_stem
 
 import minicnn as mc
 import minicnn.nn.functional as F
-from evaluate import BATCH_SIZE, RECIPE
 from minicnn import nn, optim
-from minicnn.training import load_checkpoint, save_checkpoint
-from space import CELLS, SPACE, STEM_CHANNELS, make_op, make_stem
+from minicnn.training import check_loss, load_checkpoint, save_checkpoint
 
 ARCHITECTURE = {"lr": 0.02, "betas": (0.5, 0.999), "weight_decay": 1e-3}
 STEPS_BETWEEN_RECORDS = 50
@@ -192,7 +192,9 @@ class Search:
     def _descend(self, name, batch, probabilities):
         self.optimizers[name].zero_grad()
         scores = self.model(batch.images, probabilities)
-        F.cross_entropy(scores, batch.labels).backward()
+        loss = F.cross_entropy(scores, batch.labels)
+        check_loss(loss.item(), self.model, batch.images, step=self.done + 1)
+        loss.backward()
         self.optimizers[name].step()
 
     def save(self, path):

@@ -15,11 +15,11 @@ They are the bundled digits or, from files, Fashion-MNIST; means of 2 × 2 pixel
 from typing import NamedTuple
 
 import numpy as np
+from space import CellNetwork
 
 import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import data, optim
-from space import CellNetwork
 
 TRAINING_IMAGES, TEST_IMAGES, VALIDATION_SHARE = 8000, 2000, 1 / 8
 BATCH_SIZE = 25

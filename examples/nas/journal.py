@@ -129,5 +129,8 @@ def affordable(budget, images):
 
 
 def smallest_budget(images):
-    """The least with which a method can do anything: one training, and one of what was found."""
-    return 2 * max(images, BATCH_SIZE)
+    """The least with which every method can do something and train what it found.
+
+    That is one cell, or one step of DARTS, which takes two batches.
+    """
+    return images + max(images, 2 * BATCH_SIZE)

@@ -10,7 +10,6 @@ is therefore not a straw man here but the method that the others have to beat.
 import sys
 
 import numpy as np
-
 from space import SPACE
 
 

@@ -1,4 +1,4 @@
-"""The table and the picture of a comparison: what was found beside what chance would have drawn."""
+"""The table and the picture of a comparison: what was found beside what chance draws."""
 
 import itertools
 import json
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
 from evaluate import count_weights
 from journal import cell_of
-from minicnn import checks
 from space import SPACE, describe
+
+from minicnn import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
@@ -184,10 +184,11 @@ def text_of(result, machine_line, picture):
         f"{a.images:,} images. Every image that goes forward and backward counts, whether it "
         f"changes weights or the architecture. Compared are test accuracies, means of "
         f"{a.repeats} trainings from scratch, all with {a.images:,} images and the same seeds; no "
-        "search saw a test image, and the random cells are none of random search's.\n\n"
+        "search saw a test image, and the random cells were drawn apart from all searches.\n\n"
         f"{summary_table(result)}\n\n"
         "An equal number of images is not an equal time: in DARTS each image passes through all "
-        "candidates.\n\n"
+        "candidates. In nobody's budget: looking at validation images, and the choice of the "
+        "learning rates beforehand.\n\n"
         f"{verdicts(result)}\n\n![Found cells beside random ones]({picture})\n\n"
         f"{cells_table(result)}\n\n"
         f"`python examples/nas/compare.py{options}`\n\n{machine_line}\n"
@@ -294,14 +295,15 @@ def draw_tried(axes, result):
 def draw_probabilities(axes, result):
     """The probability, during the search, of what DARTS chose in the end; a line a question."""
     styles = dict(zip(SPACE.choices, ("-", "--", "-.", ":"), strict=True))
-    for question, (field, _) in enumerate(SPACE.questions):
+    for question, (field, answers) in enumerate(SPACE.questions):
         curves = []
-        for (method, seed), records in result.journals.items():
+        for (method, _), records in result.journals.items():
             if method == "DARTS":
                 answer = SPACE.numbers(cell_of(records[-1]))[question]
                 steps = [r for r in records if "probabilities" in r]
-                curves.append([r["probabilities"][question][answer] for r in steps])
-                x = np.cumsum([r["images"] for r in steps])
+                p = [r["probabilities"][question][answer] for r in steps]
+                curves.append([1 / len(answers), *p])  # all are equal at first
+                x = np.cumsum([0, *(r["images"] for r in steps)])
         layer = question // len(SPACE.choices)
         axes.plot(
             x,

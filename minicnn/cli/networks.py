@@ -22,18 +22,12 @@ from minicnn.cli.command import Mistake
 
 OURS = (ArgumentError, DtypeError, GraphError, IndexRangeError, MissingPartError, ShapeError)
 
-# The sizes that networks were made for, where it is not 224 × 224.
+# The sizes that networks were made for, where it is not 224 × 224 and `compound_scaling` has not
+# the paper's. (Published weights may have been trained for other ones.)
 SIZES = {
     "inception_v3": 299,
     "inception_v4": 299,
     "inception_resnet_v2": 299,
-    "efficientnet_b1": 240,
-    "efficientnet_b2": 260,
-    "efficientnet_b3": 300,
-    "efficientnet_b4": 380,
-    "efficientnet_b5": 456,
-    "efficientnet_b6": 528,
-    "efficientnet_b7": 600,
     "efficientnet_v2_s": 384,
     "efficientnet_v2_m": 480,
     "efficientnet_v2_l": 480,
@@ -147,6 +141,9 @@ def _by_name(name, chosen, weights):
 
 def _unknown_option(name, builder, error):
     """A `Mistake` for an option that the network does not have; other errors as they are."""
+    fixed = re.search(r"got multiple values for (?:keyword )?argument '(\w+)'", str(error))
+    if fixed is not None:
+        return Mistake(f"{name}: {fixed[1]!r} is what makes it this network, and no option")
     found = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
     if found is None or isinstance(error, OURS):
         return error if isinstance(error, OURS) else Mistake(f"{name}: {error}")
@@ -200,6 +197,7 @@ def _factory(path, function):
 def default_input(network, model):
     """The input that a network was made for, one image; for others, what the first layer reads."""
     from minicnn import nn
+    from minicnn.models.compound_scaling import PUBLISHED
 
     first = next((m for m in model.modules() if hasattr(m, "weight")), None)
     if isinstance(first, nn.Linear):
@@ -208,6 +206,8 @@ def default_input(network, model):
         return (1, first.in_channels, 224)
     channels = first.in_channels if isinstance(first, nn.Conv2d) else 3
     size = getattr(model, "image_size", None) or SIZES.get(network)
+    if network in PUBLISHED:
+        size = PUBLISHED[network].image_size
     if size is None:
         size = 32 if type(model).__name__.startswith("Cifar") else 224
     height, width = (size, size) if isinstance(size, int) else size

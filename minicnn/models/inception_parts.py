@@ -6,10 +6,9 @@ from minicnn import nn
 from minicnn.checks import one_of
 from minicnn.creation import tensor
 from minicnn.functions.shaping import cat, flatten
-from minicnn.models.weights import build, find_weights, named_weights
+from minicnn.models.weights import build, find_weights, named_weights, read_state
 from minicnn.nn import functional as F
 from minicnn.nn import init
-from minicnn.serialization import load
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, for each colour
 
@@ -121,7 +120,7 @@ def _holds_heads(name, weights, progress, heads):
         return True
     path = find_weights(name, weights, progress)
     starts = tuple(f"{head}." for head in heads)
-    state = load(path)
+    state = read_state(path)
     # Of what is no dictionary of weights, `build` will say what it is.
     return isinstance(state, Mapping) and any(str(key).startswith(starts) for key in state)
 

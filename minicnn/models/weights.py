@@ -4,11 +4,14 @@ import enum
 import os
 import zipfile
 from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from minicnn.checks import ArgumentError, DtypeError, closest
 from minicnn.models.cache import weights_file
 from minicnn.models.published import enumeration
+from minicnn.nn import init
 from minicnn.serialization import load
 
 
@@ -80,11 +83,17 @@ def find_weights(name, weights, progress=True):
     return path
 
 
+def read_state(path):
+    """What the file holds; what is read is copied soon: no need to have it in memory twice."""
+    return load(path, mmap=zipfile.is_zipfile(path))
+
+
 def build(network, name, weights=None, progress=True, rename=None, **options):
     """`network(**options)`, with `weights` in it if they are given.
 
     The weights are looked for first, so that a mistake costs no building and no random numbers.
-    Published ones say how many classes there are.
+    Published ones say how many classes there are. Initial values are drawn when the network stands,
+    those that the weights do not replace.
 
     Args:
         network: the class.
@@ -103,15 +112,37 @@ def build(network, name, weights=None, progress=True, rename=None, **options):
     if named is not None:
         _set_num_classes(name, named, options)
     path = find_weights(name, weights, progress)
-    model = network(**options)
+    own = _is_minicnns([network, options])
+    with init.together() if own else nullcontext({}) as to_be_drawn:
+        model = network(**options)
+        if path is not None:
+            to_be_drawn.clear()
     if path is not None:
-        # What is read is copied at once: no need to have it in memory twice.
-        state = load(path, mmap=zipfile.is_zipfile(path))
+        state = read_state(path)
         _check_state(name, path, state)
         if rename is not None:
             state = {rename(key): value for key, value in state.items()}
         model.load_state_dict(state)
     return model
+
+
+def _is_minicnns(value):
+    """Whether there is nothing in `value` but plain values and what minicnn defines.
+
+    A block of the user's may look at the initial values of its layers.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return True
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_minicnns, value))
+    if isinstance(value, dict):
+        return all(map(_is_minicnns, value.values()))
+    if isinstance(value, partial):
+        return _is_minicnns([value.func, value.args, value.keywords])
+    kind = value if hasattr(value, "__qualname__") else type(value)
+    return kind.__module__.startswith("minicnn.") and (
+        kind is value or _is_minicnns(getattr(value, "__dict__", {}))
+    )
 
 
 def _set_num_classes(name, named, options):

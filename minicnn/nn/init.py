@@ -10,11 +10,13 @@ sums (`fan_in`), and the size of its gradient with 1/`fan_out`.
 import math
 import numbers
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, real
-from minicnn.drawing import fill_normal, fill_uniform
+from minicnn.drawing import fill, normal, uniform
 from minicnn.dtypes import is_floating
 from minicnn.functions.operands import NUMBERS, fitting_number
 from minicnn.random import numpy_generator
@@ -89,9 +91,51 @@ def _overwrite(name, tensor, values):
     return tensor
 
 
-def _draw(name, tensor, fill, first, second, generator):
+# What `together` puts off: the tensor, the count of its changes so far, and how it is to be drawn.
+_put_off = ContextVar("put_off", default=None)
+
+
+@contextmanager
+def together():
+    """Inside, random initial values are noted only; at the end they are drawn all at once.
+
+    For networks that give their layers other values than the layers themselves: what something has
+    overwritten is not drawn, and the rest is on all cores. Inside, no value may be looked at, and
+    none written past its tensor, through ``.data`` or ``.array``.
+
+    Gives the notes, which ``clear()`` empties: where other values come.
+
+    >>> import minicnn as mc
+    >>> with together():
+    ...     layer = mc.nn.Linear(2, 3)
+    ...     w = zeros_(layer.weight)
+    >>> bool(layer.weight.any()), bool(layer.bias.any())
+    (False, True)
+    """
+    notes = {}
+    before = _put_off.set(notes)
+    try:
+        yield notes
+    finally:
+        _put_off.reset(before)
+    left = [(t, draw) for t, changes, draw in notes.values() if t._version.changes == changes]
+    fill([(t.array, draw) for t, draw in left], numpy_generator(None))
+    for t, _ in left:
+        t._version.changes += 1
+
+
+def _draw(name, tensor, draw, generator):
+    notes = _put_off.get()
+    if notes is None or generator is not None:
+        return _draw_now(name, tensor, draw, generator)
     tensor._writable(name)
-    fill(tensor.array, first, second, numpy_generator(generator))
+    notes[id(tensor)] = tensor, tensor._version.changes, draw
+    return tensor
+
+
+def _draw_now(name, tensor, draw, generator):
+    tensor._writable(name)
+    fill([(tensor.array, draw)], numpy_generator(generator))
     tensor._version.changes += 1
     return tensor
 
@@ -114,7 +158,7 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
     _numbers("uniform_", a=a, b=b)
     if not a <= b or not math.isfinite(b - a):
         raise ArgumentError(f"uniform_: expected a ≤ b, both finite, got a={a} and b={b}")
-    return _draw("uniform_", tensor, fill_uniform, a, b, generator)
+    return _draw("uniform_", tensor, uniform(a, b), generator)
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
@@ -123,7 +167,7 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
     _numbers("normal_", mean=mean, std=std)
     if not std >= 0:
         raise ArgumentError(f"normal_: std must be at least 0, got {std}")
-    return _draw("normal_", tensor, fill_normal, mean, std, generator)
+    return _draw("normal_", tensor, normal(mean, std), generator)
 
 
 def constant_(tensor, val):
@@ -224,7 +268,7 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     inside = (math.erf((b - mean) / std / 2**0.5) - math.erf((a - mean) / std / 2**0.5)) / 2
     if inside <= 0.3:
         return _overwrite(name, tensor, _drawn_in_tail(tensor.shape, mean, std, a, b, rng))
-    _draw(name, tensor, fill_normal, mean, std, generator)
+    _draw_now(name, tensor, normal(mean, std), generator)
     values = tensor.array
     outside = (values < a) | (values > b)
     while outside.any():

@@ -51,7 +51,7 @@ def card(step, width=100, plain=False):
     if shown is not None:
         label, value = shown
         parts.append(Text(f"\n{label}:"))
-        parts.append(heat_map(value.array, min(width - 6, 96)))
+        parts.append(heat_map(value.array, min(width - 6, 96), first=first_of(step, value)))
     if step.note:
         parts.append(Text(step.note, style="italic"))
     stop = " ● breakpoint" if step.at_breakpoint else ""
@@ -65,7 +65,9 @@ def plain_card(step, width=80):
     shown = picture_of(step)
     if shown is not None:
         label, value = shown
-        picture = heat_map(value.array, min(width - 4, 64), plain=True).plain
+        picture = heat_map(
+            value.array, min(width - 4, 64), plain=True, first=first_of(step, value)
+        ).plain
         text += f"\n  {label}:\n" + "\n".join(f"    {row}" for row in picture.splitlines())
     return text
 
@@ -91,6 +93,13 @@ def picture_of(step):
     return None
 
 
+def first_of(step, value):
+    """The number of the sample that comes first in a value's array; None if it has no samples."""
+    if not value.batched:
+        return None
+    return (step.run.sample if step.run is not None else None) or 0
+
+
 def _table(step, width):
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
     wide = width >= 70
@@ -106,7 +115,8 @@ def _table(step, width):
             if symbol:
                 row(symbol, value)
     for delta in step.deltas:
-        row("δ", delta)
+        if delta is not None:  # None: nobody used this output
+            row("δ", delta)
     for result in step.results:
         if step.phase == "update":
             row("θ", result.before, "before")

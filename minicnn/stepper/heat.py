@@ -39,8 +39,10 @@ def letter(share):
     return str(level) if share > 0 else LETTERS[level - 1]
 
 
-def plane(array):
+def plane(array, first=0):
     """The two axes of `array` that a picture shows, and which sample and map they are of.
+
+    `first` is the number of the sample that comes first; None for an array without samples.
 
     >>> plane(np.zeros((1, 3, 4, 5)))[1]
     'sample 0, map 0'
@@ -50,10 +52,13 @@ def plane(array):
         return array.reshape(1, -1), ""
     if array.ndim == 2:
         return array, ""
-    names = (
-        ("sample", "map") if array.ndim == 4 else tuple(f"axis {i}" for i in range(array.ndim - 2))
-    )
-    where = ", ".join(f"{n} 0" for n in names)
+    names = [f"axis {i}: 0" for i in range(array.ndim - 2)]
+    if first is not None:
+        names[0] = f"sample {first}"
+        names[1:] = ["map 0"] if array.ndim == 4 else names[1:]
+    elif array.ndim == 4:  # a kernel
+        names = ["output map 0", "input map 0"]
+    where = ", ".join(names)
     return array[(0,) * (array.ndim - 2)], where
 
 
@@ -64,9 +69,9 @@ def shrink(values, rows, columns):
     return values[::down, ::across], (down, across)
 
 
-def heat_map(array, width=64, rows=16, plain=False):
+def heat_map(array, width=64, rows=16, plain=False, first=0):
     """A `rich.text.Text` of one map of `array`, with a line that explains it."""
-    values, where = plane(array)
+    values, where = plane(array, first)
     # A coloured cell is two characters wide, since a character is twice as high as wide.
     values, (down, across) = shrink(
         np.asarray(values, np.float64), rows, width if plain else width // 2

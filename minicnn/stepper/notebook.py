@@ -4,7 +4,7 @@ from html import escape
 
 import numpy as np
 
-from minicnn.stepper.cards import STYLES, equations_of, numbers_of, picture_of
+from minicnn.stepper.cards import STYLES, equations_of, first_of, numbers_of, picture_of
 from minicnn.stepper.heat import colour, plane, shrink
 from minicnn.tracing.readers import reader
 from minicnn.tracing.text import heading, line
@@ -25,7 +25,7 @@ def step_as_html(step):
     parts.append(_table(step))
     shown = picture_of(step)
     if shown is not None:
-        parts.append(f"{escape(shown[0])}:{_picture(shown[1].array)}")
+        parts.append(f"{escape(shown[0])}:{_picture(shown[1].array, first_of(step, shown[1]))}")
     if step.note:
         parts.append(escape(step.note))
     border = STYLES[step.phase]
@@ -48,9 +48,9 @@ def _table(step):
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
-def _picture(array):
+def _picture(array, first):
     """A table of coloured cells, each with its exact number as a tooltip."""
-    values, where = plane(array)
+    values, where = plane(array, first)
     values, (down, across) = shrink(np.asarray(values, np.float64), ROWS, COLUMNS)
     finite = values[np.isfinite(values)]
     largest = float(np.abs(finite).max(initial=0)) or 1.0

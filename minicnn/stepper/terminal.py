@@ -12,7 +12,8 @@ HELP = """\
 n            the next step             p            the previous one
 g 12         go to step 12             l            list all steps
 b conv1      stop at conv1             r            run to the next breakpoint
-t dW 0,0,1,2 one entry as its sum      w conv1.weight 0,0,1,2   why is it zero?
+t dW 0,0,1,2 one entry as its sum (out: of what the forward gave)
+w conv1.weight 0,0,1,2   why is this entry of a gradient zero?  (no index: why is it None?)
 f conv1.weight 0,0,1,2   finite difference of one entry
 h            this help                 q            quit"""
 
@@ -43,7 +44,8 @@ def walk(tr, console=None, read=None, plain=None):
     while True:
         try:
             line = read(f"step {tr.position} of {len(tr.steps) - 1}, h for help > ").strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            console.print()
             return
         words = (line or last).split()
         last = line or last
@@ -69,6 +71,8 @@ def _do(tr, command, *arguments):
     if command not in commands:
         raise ArgumentError(f"no command {command!r}{closest(command, commands)}; h lists them")
     needed = {"g": 1, "b": 1, "t": 2, "w": 2, "f": 2}.get(command, 0)
+    if command in "wf" and arguments:
+        arguments = _name_and_index(arguments)
     if len(arguments) != needed:
         raise ArgumentError(
             f"{command} takes {needed} words after it, not {len(arguments)}; h: help"
@@ -87,12 +91,20 @@ def _do(tr, command, *arguments):
     if command in "npr":
         commands[command]()
         return None
-    index = tuple(_integer(i) for i in arguments[1].split(","))
+    index = tuple(_integer(i) for i in arguments[1].split(",") if i)
     if command == "t":
         return str(tr.current.terms(arguments[0], index))
     if command == "w":
         return str(tr.why_zero(arguments[0], index))
     return str(tr.finite_difference(arguments[0], index))
+
+
+def _name_and_index(words):
+    """``conv1 (output) 0,1,2,3``: names may hold spaces; the index may be missing."""
+    *name, last = words
+    if name and last.replace(",", "").replace("-", "").isdigit():
+        return " ".join(name), last
+    return " ".join(words), ""
 
 
 def _integer(text):

@@ -18,8 +18,12 @@ _OPTIONS = {
     "AvgPool2d": ("kernel", "stride", "padding"),
 }
 
-# Not held by a trace in a file.
-_NOT_HELD = {"Slice": "the index", "Gather": "the index", "Cast": "the dtype"}
+# What is neither a number nor an array: a step does not hold it, only the operation does.
+OTHERS = {
+    "Slice": ("index",), "Gather": ("index",), "SetItem": ("index",), "Pad": ("widths",),
+    "SelectPlaces": ("places",), "Cast": ("dtype",), "TakeAlong": ("index",),
+    "Interpolate": ("axes",), "Unfold": ("options",), "Fold": ("options",),
+}  # fmt: skip
 
 # Of the engine, not of the operation.
 _ENGINE = {"inputs", "needs", "freed", "options"}
@@ -56,18 +60,21 @@ def arrays_of(operation):
     return found
 
 
-def restore(step):
+def restore(step, others=()):
     """An operation like the one that a step was recorded from, made of what the step holds.
 
+    Args:
+        step: the step.
+        others: {name: value} of those among its attributes that are in `OTHERS`.
+
     Raises:
-        ArgumentError: it has options that a trace does not hold, such as an index.
+        ArgumentError: minicnn has no such operation, or something is missing.
     """
     kind = operation_called(step.operation)
     if kind is None:
         raise ArgumentError(f"trace: minicnn has no operation {step.operation!r}")
-    if step.operation in _NOT_HELD:
-        what = _NOT_HELD[step.operation]
-        raise ArgumentError(f"trace: {what} of {step.operation} is known only while it runs")
+    if missing := [n for n in OTHERS.get(step.operation, ()) if n not in others]:
+        raise ArgumentError(f"trace: {missing[0]} of {step.operation} is not in this trace")
     operation = kind.__new__(kind)
     names = _OPTIONS.get(step.operation)
     if names:
@@ -82,6 +89,7 @@ def restore(step):
         if operation.running:
             operation.statistics = step.saved["mean"].array, step.saved["var"].array
     put(operation, {n: v.array for n, v in step.saved.items()})
+    vars(operation).update(others)
     return operation
 
 

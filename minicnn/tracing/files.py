@@ -7,6 +7,7 @@ import numpy as np
 from minicnn.checks import ArgumentError
 from minicnn.serialization import load, save
 from minicnn.tensor import Tensor
+from minicnn.tracing.attributes import OTHERS, restore
 from minicnn.tracing.layers import Composition
 from minicnn.tracing.steps import Result, Source, Step
 from minicnn.tracing.values import Digest, Statistics, Value
@@ -28,13 +29,14 @@ def write(tr, path):
             "fixed": sorted(recording.fixed),
             "values": [_value_out(v) for v in recording.values],
             "steps": [_step_out(s) for s in recording.steps],
+            "others": [_others_out(s, recording.operations) for s in recording.steps],
         },
         path,
     )
 
 
 def read(path):
-    """What `write` wrote: (the dictionary, the values, the steps)."""
+    """What `write` wrote: (the dictionary, the values, the steps, {number: operation})."""
     data = load(path)
     if not isinstance(data, dict) or "minicnn_trace" not in data:
         raise ArgumentError(f"trace.load: {str(path)!r} is not a trace; trace.save writes one")
@@ -46,9 +48,43 @@ def read(path):
     try:
         values = [_value_in(v) for v in data["values"]]
         steps = [_step_in(s, values) for s in data["steps"]]
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        operations = {
+            step.number: restore(step, {n: _decoded(v) for n, v in others.items()})
+            for step, others in zip(steps, data["others"], strict=True)
+            if others
+        }
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise ArgumentError(f"trace.load: {str(path)!r} is damaged: {error!r}") from None
-    return data, values, steps
+    return data, values, steps, operations
+
+
+def _others_out(step, operations):
+    """What an operation has beside numbers and arrays, such as an index, as lists."""
+    operation = operations.get(step.number)
+    names = OTHERS.get(step.operation, ()) if operation is not None else ()
+    return {name: _encoded(getattr(operation, name)) for name in names}
+
+
+def _encoded(value):
+    if isinstance(value, (tuple, list)):
+        return [type(value).__name__, *map(_encoded, value)]
+    if isinstance(value, slice):
+        return ["slice", *map(_encoded, (value.start, value.stop, value.step))]
+    if isinstance(value, np.ndarray):
+        return ["array", Tensor(value)]
+    if isinstance(value, np.dtype):
+        return ["dtype", value.name]
+    return ["Ellipsis"] if value is Ellipsis else ["plain", _plain(value)]
+
+
+def _decoded(value):
+    kind, *parts = value
+    if kind in ("plain", "array"):
+        return parts[0] if kind == "plain" else parts[0].array
+    make = {"tuple": lambda *p: p, "list": lambda *p: list(p), "slice": slice}
+    if kind in make:
+        return make[kind](*map(_decoded, parts))
+    return Ellipsis if kind == "Ellipsis" else np.dtype(parts[0])
 
 
 def _value_out(value):

@@ -10,6 +10,7 @@ from minicnn.tracing.symbols import is_plain_window
 
 CONVOLUTIONS = ("Conv2d",)
 POOLS = ("MaxPool2d", "AvgPool2d", "AdaptiveMaxPool2d", "AdaptiveAvgPool2d")
+NORMS = ("BatchNorm", "InstanceNorm", "GroupNorm", "LayerNorm")
 LAYERS = (*CONVOLUTIONS, *POOLS, "ConvTranspose2d", "Linear")
 ACTIVATIONS = {
     "Sigmoid": "σ",
@@ -89,29 +90,41 @@ def find_compositions(steps):
         if step.phase != "backward" or step.operation not in ACTIVATIONS or len(came) != 1:
             continue
         upper = came[0][0]
+        while _only_axes(upper) and len(above := arrivals.get(upper.number, [])) == 1:
+            upper = above[0][0]
         if upper.pair not in layers or upper.operation not in (*CONVOLUTIONS, *POOLS):
             continue
-        below = _layer_below(step, made_by, layers)
+        below, norm = _layer_below(step, made_by, layers)
         if below is not None:
-            step.composition = _compose(step, upper, below, layers)
+            step.composition = _compose(step, upper, below, norm, layers)
 
 
 def _layer_below(step, made_by, layers):
-    """The layer whose net input the activation reads, with nothing but a norm in between."""
-    value = step.inputs[0]
+    """The layer whose net input the activation reads, and the norm in between, if there is one."""
+    value, norm = step.inputs[0], ""
     while (maker := made_by.get(value.number)) is not None:
         if maker.number in layers:
-            return maker
-        if "Norm" not in maker.operation:
-            return None
+            return maker, norm
+        if maker.operation in NORMS:
+            norm = maker.operation
+        elif not _only_axes(maker):
+            break
         value = maker.inputs[0]
-    return None
+    return None, ""
 
 
-def _compose(step, upper, below, layers):
+def _only_axes(step):
+    """Whether a step only adds or takes away axes of size 1, as 1-d layers do around 2-d ones."""
+    if step.operation != "View" or not step.inputs:
+        return False
+    before, after = ([n for n in v.shape if n != 1] for v in (step.inputs[0], step.outputs[0]))
+    return before == after
+
+
+def _compose(step, upper, below, norm, layers):
     f = ACTIVATIONS[step.operation]
     low, high = layers[below.number], layers[upper.pair]
-    channels = step.inputs[0].shape[1] if len(step.inputs[0].shape) > 1 else 1
+    channels = upper.inputs[0].shape[1]
     convolution = upper.operation in CONVOLUTIONS
     upper_maps = upper.outputs[0].shape[1]
     if convolution:
@@ -134,6 +147,8 @@ def _compose(step, upper, below, layers):
             rf"\delta^{{({low},p)}} = {_latex(f)}'(Z^{{({low},p)}}) \odot "
             rf"\text{{up}}(\delta^{{({high},p)}})"
         )
+    if norm:
+        text += f"; Z is taken after {norm}"
     key = "1.16" if convolution else "1.17"
     return Composition(
         equation=key,

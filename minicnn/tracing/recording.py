@@ -221,9 +221,13 @@ class Recording:
             self._input(operation, i, t, first, layer) for i, t in enumerate(inputs)
         )
         outputs_ = []
-        for t in outputs:
+        kept = {id(array): name for name, array in arrays_of(operation).items()}
+        for i, t in enumerate(outputs):
             batched = output_is_batched(operation, step.inputs, t.array, self.batch)
-            name = self._output_name(operation, layer, module)
+            if i and id(t.array) in kept:  # such as the argmax of a max pooling
+                name = f"{kept[id(t.array)]} of {layer or operation.name}"
+            else:
+                name = self._output_name(operation, layer, module)
             value = self.add(t.array, name, batched, layer)
             outputs_.append(self._remember(t.array, t._version.changes, value))
         step.outputs = tuple(outputs_)
@@ -333,6 +337,8 @@ class Recording:
     def _sum(self, key, total, name, batched, layer, hooked):
         arrived = self._arrived.pop(key, [])
         known = None if hooked else self._known(total)
+        if known is not None and known.batched != batched:
+            known = None  # it comes from a step that was not recorded, which cannot know
         running = before = None
         for result, array in arrived:
             result.to = len(self.steps)
@@ -347,10 +353,13 @@ class Recording:
             before = result.after
         if known is None and before is not None and _equal(running, total):
             # The hook has changed nothing; or it has done so in place, in the very array.
-            known = before if before.statistics == statistics(total) else None
+            same = before.batched == batched and before.statistics == statistics(total)
+            known = before if same else None
         if known is None:
             name += ", changed by a hook" if hooked and arrived else ""
             known = self._remember(total, 0, self.add(total, name, batched, layer))
+        if arrived and not hooked:
+            arrived[-1][0].after = known
         return known
 
     def accumulate(self, leaf, delta):

@@ -37,6 +37,8 @@ def backward_terms(step, i, index, sample, operation=None, place=None):
 
     Who asks for many entries of one step may pass its `place_of`, which keeps what they share.
     """
+    if not step.inputs:
+        raise ArgumentError(f"terms: {step.note}")
     place = place or _Place(step, sample, operation)
     if step.operation in MOVING:
         return _moved(place, i, index)

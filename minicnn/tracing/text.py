@@ -41,7 +41,7 @@ def as_text(step):
             if symbol:
                 lines.append(f"  {symbol} = {value}")
     for delta in step.deltas:
-        lines.append(f"  δ = {delta}")
+        lines.append(f"  δ = {'none: nobody used this output' if delta is None else delta}")
     said = set()
     for result in step.results:
         lines += _result_lines(step, result, said)

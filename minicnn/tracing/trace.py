@@ -396,10 +396,11 @@ class trace:
         >>> mc.trace.load(path)
         <trace of 2 steps, without a backward yet>
         """
-        data, values, steps = read(path)
+        data, values, steps, operations = read(path)
         result = cls(sample=data["sample"])
         recording = result._recording
         recording.values, recording.steps = values, steps
+        recording.operations.update(operations)
         recording.run.batch, recording.watch = data["batch"], tuple(data["watch"])
         recording.wanted, recording.fixed = dict(data["parameters"]), set(data["fixed"])
         recording.unseen = "it was read from a file, without the program that ran"

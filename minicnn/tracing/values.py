@@ -43,22 +43,28 @@ def statistics(array):
     >>> statistics(np.array([0.0, 3.0, -4.0])).norm
     5.0
     """
-    numbers = array if array.dtype.kind in "fc" else array.astype(np.float64)
-    finite = np.isfinite(numbers)
-    whole = bool(finite.all())
-    values = numbers if whole else numbers[finite]
-    wide = values.astype(np.float64)
-    empty = not values.size
+    wide = array.ravel().astype(np.float64)
+    size = wide.size
+    low, high = (wide.min(), wide.max()) if size else (0.0, 0.0)
+    nan = infinite = 0
+    # NaN and infinity show in the extremes: no look at every entry where there are none.
+    if not (np.isfinite(low) and np.isfinite(high)):
+        nan, infinite = int(np.isnan(wide).sum()), int(np.isinf(wide).sum())
+        wide = wide[np.isfinite(wide)]
+        low, high = (wide.min(), wide.max()) if wide.size else (0.0, 0.0)
+    empty = not wide.size
+    with np.errstate(over="ignore"):
+        norm = float(np.sqrt(np.dot(wide, wide)))
     return Statistics(
         shape=tuple(array.shape),
         dtype=array.dtype.name,
-        minimum=None if empty else float(values.min()),
-        maximum=None if empty else float(values.max()),
+        minimum=None if empty else float(low),
+        maximum=None if empty else float(high),
         mean=None if empty else float(wide.mean()),
-        norm=float(np.sqrt((wide * wide).sum())),
-        zeros=float((array == 0).mean()) if array.size else 0.0,
-        nan=0 if whole else int(np.isnan(numbers).sum()),
-        infinite=0 if whole else int(np.isinf(numbers).sum()),
+        norm=norm,
+        zeros=(size - int(np.count_nonzero(array))) / size if size else 0.0,
+        nan=nan,
+        infinite=infinite,
     )
 
 

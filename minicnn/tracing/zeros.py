@@ -55,7 +55,8 @@ def why_zero(tr, name, index):
     if before != 0:
         text = f"{place} is 0: a hook made it so; {before:.4g} had arrived"
         return Explanation(name, index, number, text)
-    causes, followed = _follow(tr, brought, arrivals, index)
+    found, followed = _follow(tr, brought, arrivals, index)
+    causes = found.causes()
     text = f"{place} is 0"
     if tr.sample is not None and not value.batched and (tr.batch or 1) > 1:
         text += f" (in sample {tr.sample})"
@@ -64,6 +65,8 @@ def why_zero(tr, name, index):
         text += f", in {causes[0].layer}" if causes[0].layer else ""
         more = len(causes) - 1
         text += f", and {more} other reason{'s' if more > 1 else ''}" if more else ""
+    if causes and not any(found.alone.values()):
+        text += "; the δ that meets it is 0 as well"
     if not followed:
         text += f" (after {MOST_TERMS:,} products the rest was left aside)"
     return Explanation(name, index, number, text, causes)
@@ -124,7 +127,7 @@ class _Findings:
 
 
 def _follow(tr, brought, arrivals, index):
-    """The causes of a zero, found breadth first; and whether all of it was looked at."""
+    """The `_Findings` about a zero, found breadth first; and whether all of it was looked at."""
     found, places = _Findings(tr), {}
     queue = deque((step, result, index) for step, result in arrivals)
     seen, looked_at = set(), 0
@@ -143,7 +146,7 @@ def _follow(tr, brought, arrivals, index):
             continue
         looked_at += max(1, len(terms))
         if not terms:
-            found.note(step, *_no_terms(step, result, at))
+            found.note(step, *_no_terms(step, result, at, tr.sample))
         others = [t.product for t in terms if t.product != 0]
         if others:
             found.note(step, "cancels", _how_they_vanish(others, result, tr.sample))
@@ -166,7 +169,7 @@ def _follow(tr, brought, arrivals, index):
                 if key not in seen:
                     seen.add(key)
                     queue.append((earlier, part, delta.index))
-    return found.causes(), not queue
+    return found, not queue
 
 
 def _is_of(pair, step):
@@ -187,28 +190,38 @@ def _how_they_vanish(products, result, sample):
     return f"{len(products)} products add up to 0"
 
 
-def _no_terms(step, result, index):
-    """(kind, text) for an entry that no product goes into."""
+def _windows_of(step, index):
+    """The places of the outputs whose windows an entry of a max pooling's input lies in."""
     options = step.attributes
-    if step.operation == "AdaptiveMaxPool2d" or (
-        step.operation == "MaxPool2d"
-        and all(
-            any(windows(out, k, at, s, p, d))
-            for out, k, at, s, p, d in zip(
-                options["out"], options["kernel"], index[2:], options["stride"],
-                options["padding"], options["dilation"], strict=True,
-            )
-        )
-    ):  # fmt: skip
-        return "lost maximum", "the entry is not the largest of any window it lies in"
+    if step.operation == "AdaptiveMaxPool2d":
+        axes = [
+            [o for o in range(out) if o * n // out <= at < -(-(o + 1) * n // out)]
+            for out, n, at in zip(options["out"], step.inputs[0].shape[2:], index[2:], strict=True)
+        ]
+    else:
+        sizes = zip(
+            options["out"], options["kernel"], index[2:], options["stride"], options["padding"],
+            options["dilation"], strict=True,
+        )  # fmt: skip
+        axes = [[o for o, _ in windows(*size)] for size in sizes]
+    return [(*index[:2], i, j) for i in axes[0] for j in axes[1]]
+
+
+def _no_terms(step, result, index, sample):
+    """(kind, text, alone) for an entry that no product goes into."""
+    if step.operation in ("MaxPool2d", "AdaptiveMaxPool2d"):
+        delta, places = View(step.delta, sample), _windows_of(step, index)
+        if places:
+            text = "the entry is not the largest of any window it lies in"
+            return "lost maximum", text, any(delta.at("δ", p).value for p in places)
     if step.operation in ("MaxPool2d", "AvgPool2d"):
-        return "not reached", "the entry lies in no window"
+        return "not reached", "the entry lies in no window", True
     if step.operation in ("Conv2d", "ConvTranspose2d"):
         text = "lies over the padding only" if result.input == 1 else "is reached by no window"
-        return "not reached", f"the entry {text}"
+        return "not reached", f"the entry {text}", True
     if step.operation in ("Slice", "Gather", "Diagonal"):
-        return "not reached", "the entry was not taken"
-    return "not reached", "the entry goes into no output"
+        return "not reached", "the entry was not taken", True
+    return "not reached", "the entry goes into no output", True
 
 
 _CHOICES = {

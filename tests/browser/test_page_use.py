@@ -370,6 +370,32 @@ def test_names_are_text_and_nothing_else(browser, tmp_path):
     assert browser.run("return document.title").count("</script>") >= 1
 
 
+def test_functions_of_the_users_own(browser, tmp_path):
+    class Cube(mc.autograd.Function):
+        equations = ("y = x · x · x  </script>",)
+
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x * x
+
+        @staticmethod
+        def backward(ctx, delta):
+            (x,) = ctx.saved_tensors
+            return 3 * x * x * delta
+
+    x = mc.randn(3, requires_grad=True)
+    with mc.trace(sample=None) as tr:
+        loss = Cube.apply(x).sum()
+    list(tr.backward(loss))
+    open_trace(browser, tr, tmp_path, language="en")
+    step = next(s for s in tr.steps if s.phase == "backward" and s.operation == "Cube")
+    browser.run("stepper.go(arguments[0])", step.number)
+    text = browser.run("return document.getElementById('step').innerText")
+    assert "y = x · x · x </script>" in " ".join(text.split())
+    assert "are not written out as sums" in text
+
+
 def test_large_networks_fold_and_unfold(browser, tmp_path):
     model = mc.models.resnet20()
     with mc.trace(model, watch="layer1") as tr:

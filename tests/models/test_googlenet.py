@@ -124,7 +124,9 @@ def test_the_heads_of_the_paper_need_their_size():
         else:
             with pytest.raises(ShapeError, match="linear"):
                 model.aux1(seen)
-            text = "need images of 223 to 270" if n > high else r"\(without: 31 × 31\): .* 223 × 223"
+            text = (
+                "need images of 223 to 270" if n > high else r"\(without: 31 × 31\): .* 223 × 223"
+            )
             with pytest.raises(ShapeError, match=text):
                 model.train()(mc.zeros(2, 3, n, 224))
     with pytest.raises(ShapeError, match=r"images of 31 × 31 are too small; .* are 223 × 223"):

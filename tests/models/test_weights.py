@@ -13,7 +13,9 @@ from minicnn import models, nn
 from minicnn.checks import ArgumentError, DtypeError, ShapeError
 from minicnn.data import DownloadError
 from minicnn.models import published
+from minicnn.models.mobilenet_v2 import InvertedResidual
 from minicnn.models.weights import build, find_weights, named_weights
+from minicnn.nn import init
 
 NAME = "shufflenet_v2_x0_5"
 
@@ -305,3 +307,24 @@ def test_old_files_in_pytorch():
     state = {k: v for k, v in model.state_dict().items() if "num_batches" not in k}
     assert not model.load_state_dict(state).missing_keys
     assert model[0].num_batches_tracked.item() == 7
+
+
+def test_blocks_of_the_users_may_look_at_their_initial_values():
+    class Block(InvertedResidual):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            self.spread = self.conv[-2].weight.std().item() * (3 * self.conv[-2].in_channels) ** 0.5
+
+    model = models.mobilenet_v2(block=Block, num_classes=2)
+    spreads = [m.spread for m in model.modules() if isinstance(m, Block)]
+    assert len(spreads) == 17 and spreads == pytest.approx([1.0] * 17, rel=0.1)
+
+
+def test_what_a_file_replaces_is_not_drawn(tmp_path, monkeypatch):
+    mc.save(models.lenet5().state_dict(), tmp_path / "x.safetensors")
+    monkeypatch.setattr(init, "fill", lambda fillings, rng: drawn.extend(fillings))
+    drawn = []
+    models.lenet5(weights=tmp_path / "x.safetensors")
+    assert drawn == []
+    models.lenet5()
+    assert len(drawn) == 10

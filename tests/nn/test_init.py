@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn import nn
 from minicnn.nn import init
+from minicnn.random import Generator
 
 
 def many(*shape, dtype=mc.float64):
@@ -262,3 +264,52 @@ def test_a_tensor_that_backward_needs_is_protected():
     init.eye_(w)
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
+
+
+def test_together_draws_only_what_was_not_overwritten():
+    layers = [nn.Linear(300, 300) for _ in range(4)]
+    before = [layer.weight.detach().numpy().copy() for layer in layers]
+    with init.together():
+        for layer in layers:
+            init.uniform_(layer.weight, 5.0, 6.0)
+        init.normal_(layers[0].weight, 100.0, 1.0)
+        init.zeros_(layers[1].weight)
+        with mc.no_grad():
+            layers[2].weight.copy_(mc.full((300, 300), 7.0))
+        for layer, values in zip(layers[:1] + layers[3:], before[:1] + before[3:], strict=True):
+            assert (layer.weight.detach().numpy() == values).all()  # nothing was drawn yet
+    normal, zeros, copied, uniform = (layer.weight.detach().numpy() for layer in layers)
+    assert normal.mean() == pytest.approx(100, abs=0.1) and normal.std() == pytest.approx(1, 0.05)
+    assert (zeros == 0).all() and (copied == 7).all()
+    assert uniform.min() >= 5 and uniform.max() <= 6 and uniform.std() > 0.2
+
+
+def test_together_with_a_generator_or_another_end():
+    layer, generator = nn.Linear(5, 5), Generator(3)
+    with init.together():
+        init.normal_(layer.weight, generator=generator)
+        now = layer.weight.detach().numpy().copy()
+    assert (layer.weight.detach().numpy() == now).all()
+    expected = init.normal_(mc.empty(5, 5), generator=Generator(3))
+    assert (now == expected.numpy()).all()
+    with init.together() as notes:
+        init.zeros_(layer.weight)
+        init.normal_(layer.weight)
+        notes.clear()
+    assert not layer.weight.any()
+    with pytest.raises(KeyError), init.together():
+        init.normal_(layer.weight)
+        raise KeyError
+    assert not layer.weight.any()
+    init.normal_(layer.weight)  # at once again
+    assert layer.weight.any()
+
+
+def test_together_depends_on_the_seed_only():
+    def drawn(seed):
+        mc.manual_seed(seed)
+        with init.together():
+            model = nn.Sequential(nn.Linear(500, 400), nn.Linear(400, 3))
+        return np.concatenate([p.detach().numpy().ravel() for p in model.parameters()])
+
+    assert (drawn(1) == drawn(1)).all() and (drawn(1) != drawn(2)).mean() > 0.99

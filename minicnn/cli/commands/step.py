@@ -75,6 +75,11 @@ class Step(Command):
         steps = [s for s in tr.steps if s.phase in phases]
         if options.layer is not None:
             steps = [s for s in steps if s.at_breakpoint]
+        if not steps:
+            raise Mistake(
+                f"--layer {options.layer}: nothing ran there in these phases; "
+                "--phases all takes in the forward"
+            )
         if options.save is not None:
             with mistakes():
                 tr.save(options.save)

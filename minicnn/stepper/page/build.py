@@ -19,8 +19,10 @@ LANGUAGES = ("en", "zh")
 SCRIPTS = (
     "arrays", "numbers", "texts", "terms", "rules_convolution", "rules_pooling",
     "rules_elementwise", "rules_other", "windows", "zeros", "heat", "formulas", "elements",
-    "figures", "sums", "lens", "questions", "overview", "step", "dialogs", "main",
+    "figures", "sums", "lens", "questions", "overview", "targets", "phases", "step", "dialogs",
+    "main",
 )  # fmt: skip
+STYLES = ("base", "overview", "step", "arrays", "panels", "dialogs")
 
 
 @reader("page")
@@ -104,7 +106,7 @@ def _keys_of(step):
 
 
 def _assemble(run, texts, tr, extra, budget):
-    style = _read("page.css")
+    style = "".join(_read(f"css/{name}.css") for name in STYLES)
     script = '"use strict";\n' + "\n".join(_read(f"js/{name}.js") for name in SCRIPTS)
     parts = {
         "TITLE": html.escape(run["title"] or texts["en"]["title"]),

@@ -32,7 +32,9 @@ function range(n) {
 
 // A number that JSON could not hold comes as {float: "NaN"}.
 function unplain(value) {
-  return value !== null && typeof value === "object" && "float" in value ? Number(value.float) : value;
+  return value !== null && typeof value === "object" && "float" in value
+    ? Number(value.float)
+    : value;
 }
 
 class Value {
@@ -80,10 +82,14 @@ class Value {
   }
 
   holds(index) {
-    return this.present && index.length === this.kept.length && index.every((i, axis) => {
-      const own = i - (axis === 0 ? this.offset : 0);
-      return own >= 0 && own < this.kept[axis];
-    });
+    return (
+      this.present &&
+      index.length === this.kept.length &&
+      index.every((i, axis) => {
+        const own = i - (axis === 0 ? this.offset : 0);
+        return own >= 0 && own < this.kept[axis];
+      })
+    );
   }
 
   // The samples that are kept: first, and one past the last.

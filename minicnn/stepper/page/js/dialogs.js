@@ -6,11 +6,16 @@ function openDialog(id) {
   return dialog;
 }
 
+// What a step is called.
+function calledText(step) {
+  return `${step.number} ${stepTitle(step)} ${phaseName(step.phase)} ${step.phase}`.toLowerCase();
+}
+
 // What a step can be found by.
 function searchText(step) {
   const source = step.source ? `${step.source[0]}:${step.source[1]} ${step.source[2]}` : "";
   const names = step.results.map((r) => `${r.destination} ${r.symbol} ${r.short}`).join(" ");
-  return `${step.number} ${stepTitle(step)} ${phaseName(step.phase)} ${step.phase} ${names} ${source}`.toLowerCase();
+  return `${calledText(step)} ${names} ${source}`.toLowerCase();
 }
 
 function matches(query) {
@@ -18,7 +23,7 @@ function matches(query) {
   const found = STEPS.filter((step) => words.every((word) => searchText(step).includes(word)));
   // Steps that are called so come before those in which the words only occur: conv2 is in conv2d.
   const called = (step) => {
-    const names = `${step.number} ${stepTitle(step)} ${phaseName(step.phase)} ${step.phase}`.toLowerCase().split(/[\s·]+/);
+    const names = calledText(step).split(/[\s·]+/);
     return words.every((word) => names.includes(word));
   };
   return [...found.filter(called), ...found.filter((step) => !called(step))];
@@ -35,7 +40,8 @@ function renderSearch() {
       document.getElementById("search").close();
       go(step.number);
     };
-    return h("li", {}, h("button", { type: "button", onclick: open }, h("b", {}, step.number), " ", h("span", { class: `chip phase-${step.phase}` }, phaseName(step.phase)), ` ${stepTitle(step)} `, where));
+    const label = [h("b", {}, step.number), " ", phaseChip(step), ` ${stepTitle(step)} `, where];
+    return h("li", {}, h("button", { type: "button", onclick: open }, label));
   };
   list.replaceChildren(...found.slice(0, MOST_FOUND).map(row));
   document.getElementById("search-count").textContent = t("found", { n: found.length });
@@ -51,22 +57,42 @@ function openSearch() {
 
 function renderHelp() {
   const keys = [
-    ["← →", "key steps"], ["Home End", "key ends"], ["Shift + ← → ↑ ↓", "key window"], ["Tab", "key tab"], ["Enter", "key enter"],
-    ["/", "key search"], ["g", "key view"], ["o", "key overview"], ["?", "key help"], ["Esc", "key close"],
+    ["← →", "key steps"],
+    ["Home End", "key ends"],
+    ["Shift + ← → ↑ ↓", "key window"],
+    ["Tab", "key tab"],
+    ["Enter", "key enter"],
+    ["/", "key search"],
+    ["g", "key view"],
+    ["o", "key overview"],
+    ["?", "key help"],
+    ["Esc", "key close"],
   ];
   const words = ["δ", "∂L/∂W", "⊗", "⊗~", "⊙", "rot180", "up", "∗", "↑ s", "r", "Σ", "p, d", "l"];
   document.getElementById("help-body").replaceChildren(
     h("h3", {}, t("keys")),
-    h("dl", { class: "keys" }, keys.flatMap(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text))])),
+    h(
+      "dl",
+      { class: "keys" },
+      keys.flatMap(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text))]),
+    ),
     h("h3", {}, t("glossary")),
-    h("dl", {}, words.flatMap((word) => [h("dt", {}, word), h("dd", {}, t(`word ${word}`))])),
+    h(
+      "dl",
+      {},
+      words.flatMap((word) => [h("dt", {}, word), h("dd", {}, t(`word ${word}`))]),
+    ),
     h("h3", {}, t("colours")),
     h("p", {}, t("legend")),
-    h("ul", { class: "roles" }, ["x", "w", "b", "z", "d"].map((role) => h("li", {}, h("span", { class: `symbol role-${role}` }, t(`role ${role} sign`)), " ", t(`role ${role}`)))),
+    h("ul", { class: "roles" }, ["x", "w", "b", "z", "d"].map(roleInHelp)),
     h("p", {}, t("role gradient")),
     h("h3", {}, t("numbers")),
     h("p", {}, t("numbers how")),
   );
+}
+
+function roleInHelp(role) {
+  return h("li", {}, symbolText(t(`role ${role} sign`), `role-${role}`), " ", t(`role ${role}`));
 }
 
 function connectDialogs() {

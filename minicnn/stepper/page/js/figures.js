@@ -68,8 +68,10 @@ function startPlace(value) {
 function figure(spec) {
   const { value } = spec;
   const heading = figureHeading(spec);
-  if (!value.present) return h("figure", { class: `array ${spec.role} missing` }, heading, digestOf(value));
-  if (!value.size) return h("figure", { class: `array ${spec.role}` }, heading, h("p", {}, t("empty")));
+  if (!value.present)
+    return h("figure", { class: `array ${spec.role} missing` }, heading, digestOf(value));
+  if (!value.size)
+    return h("figure", { class: `array ${spec.role}` }, heading, h("p", {}, t("empty")));
   const layout = layoutOf(value);
   const lead = spec.lead ?? Array(layout.leadAxes).fill(0);
   const read = spec.read ?? ((index) => value.at(index));
@@ -153,7 +155,10 @@ function measure(key, ask) {
 
 function roleColour(role) {
   const name = `--${role.split(" ")[0].replace("role-", "")}`;
-  return measure(name, () => getComputedStyle(document.documentElement).getPropertyValue(name).trim()) || "#333";
+  return (
+    measure(name, () => getComputedStyle(document.documentElement).getPropertyValue(name).trim()) ||
+    "#333"
+  );
 }
 
 function pageWidth() {
@@ -183,7 +188,10 @@ function gridCanvas(picture, { label, say, pick, result, key }) {
     const box = canvas.getBoundingClientRect();
     const r = Math.floor(((event.clientY - box.top) / box.height) * picture.rows);
     const c = Math.floor(((event.clientX - box.left) / box.width) * picture.columns);
-    return [Math.min(Math.max(r, 0), picture.rows - 1), Math.min(Math.max(c, 0), picture.columns - 1)];
+    return [
+      Math.min(Math.max(r, 0), picture.rows - 1),
+      Math.min(Math.max(c, 0), picture.columns - 1),
+    ];
   };
   const redraw = () => drawGrid(canvas, { ...picture, chosen: picture.chosen ?? cursorOf() });
   const cursorOf = () => (document.activeElement === canvas ? cursor : null);
@@ -233,15 +241,22 @@ function leadControl(spec, layout, lead, axis) {
   const offset = axis === 0 ? value.offset : 0;
   const select = h(
     "select",
-    { "aria-label": `${spec.symbol}: ${name}`, onchange: (event) => pick(Number(event.target.value)) },
-    range(count).map((k) => h("option", { value: k, selected: k === lead[axis] }, String(k + offset))),
+    {
+      "aria-label": `${spec.symbol}: ${name}`,
+      onchange: (event) => pick(Number(event.target.value)),
+    },
+    range(count).map((k) =>
+      h("option", { value: k, selected: k === lead[axis] }, String(k + offset)),
+    ),
   );
   select.dataset.key = `lead ${spec.key} ${axis}`;
-  const turn = (by) => button(by < 0 ? "‹" : "›", () => pick((lead[axis] + by + count) % count), {
-    "aria-label": t(by < 0 ? "previous map" : "next map", { of: spec.symbol }),
-    "data-key": `turn ${by} ${spec.key} ${axis}`,
-  });
-  return h("span", { class: "map" }, h("label", {}, name, " ", select), turn(-1), turn(1), h("span", { class: "of" }, t("of n", { n: count })));
+  const turn = (by) =>
+    button(by < 0 ? "‹" : "›", () => pick((lead[axis] + by + count) % count), {
+      "aria-label": t(by < 0 ? "previous map" : "next map", { of: spec.symbol }),
+      "data-key": `turn ${by} ${spec.key} ${axis}`,
+    });
+  const of = h("span", { class: "of" }, t("of n", { n: count }));
+  return h("span", { class: "map" }, h("label", {}, name, " ", select), turn(-1), turn(1), of);
 }
 
 function axisName(value, axis) {
@@ -257,7 +272,13 @@ function legend(largest) {
   const bar = h("span", { class: "bar" });
   bar.style.background = `linear-gradient(to right, ${colours.join(",")})`;
   const ends = largest ? [show(-largest, 3), "0", show(largest, 3)] : ["", "0", ""];
-  return h("div", { class: "legend", title: t("legend") }, h("span", {}, ends[0]), bar, h("span", {}, ends[2]));
+  return h(
+    "div",
+    { class: "legend", title: t("legend") },
+    h("span", {}, ends[0]),
+    bar,
+    h("span", {}, ends[2]),
+  );
 }
 
 // What is said of an array that is not on the page.
@@ -265,13 +286,13 @@ function digestOf(value) {
   const parts = [h("p", { class: "left-out" }, t("left out"), " ", whyLeftOut(value))];
   const s = value.stats;
   if (s.min !== null) {
-    const numbers = { min: show(unplain(s.min)), max: show(unplain(s.max)), mean: show(unplain(s.mean)), norm: show(unplain(s.norm)) };
-    parts.push(h("p", {}, t("statistics", numbers)));
+    const [min, max, mean, norm] = [s.min, s.max, s.mean, s.norm].map((v) => show(unplain(v)));
+    parts.push(h("p", {}, t("statistics", { min, max, mean, norm })));
   }
   if (!value.digest) return parts;
   const { digest } = value;
-  parts.push(thumbnails(digest), h("p", { class: "caption" }, t("thumbnails", { n: digest.shape[0], k: digest.stride.join(" × ") })));
-  parts.push(histogram(digest));
+  const sizes = { n: digest.shape[0], k: digest.stride.join(" × ") };
+  parts.push(thumbnails(digest), caption(t("thumbnails", sizes)), histogram(digest));
   const rows = digest.top.map(([index, v]) => h("li", {}, `${place(index)} = ${show(unplain(v))}`));
   parts.push(h("details", {}, h("summary", {}, t("largest entries")), h("ul", {}, rows)));
   return parts;
@@ -289,7 +310,13 @@ function thumbnails(digest) {
         return { value: level === -128 ? NaN : level, kind: 0 };
       };
       const canvas = h("canvas", { role: "img", "aria-label": t("thumbnail n", { n: m }) });
-      drawGrid(canvas, { rows, columns, at, largest: 127, cell: Math.max(1, Math.floor(64 / Math.max(rows, columns))) });
+      drawGrid(canvas, {
+        rows,
+        columns,
+        at,
+        largest: 127,
+        cell: Math.max(1, Math.floor(64 / Math.max(rows, columns))),
+      });
       return canvas;
     }),
   );
@@ -299,9 +326,15 @@ function histogram(digest) {
   const most = Math.max(...digest.counts, 1);
   const width = 160 / digest.counts.length;
   const bars = digest.counts.map((n, k) =>
-    svg("rect", { x: k * width, y: 40 - (38 * n) / most, width: Math.max(width - 1, 0.5), height: (38 * n) / most }),
+    svg("rect", {
+      x: k * width,
+      y: 40 - (38 * n) / most,
+      width: Math.max(width - 1, 0.5),
+      height: (38 * n) / most,
+    }),
   );
   const ends = [digest.edges[0], digest.edges.at(-1)].map((e) => show(unplain(e), 3));
   const label = t("histogram", { from: ends[0], to: ends[1] });
-  return h("div", { class: "histogram" }, svg("svg", { viewBox: "0 0 160 40", role: "img", "aria-label": label }, ...bars), h("p", { class: "caption" }, label));
+  const picture = svg("svg", { viewBox: "0 0 160 40", role: "img", "aria-label": label }, ...bars);
+  return h("div", { class: "histogram" }, picture, caption(label));
 }

@@ -25,7 +25,8 @@ function roleOfLetter(step, letter) {
   const role = roleOfSymbol(step, letter);
   if (role !== "role-other") return role;
   const two = step.symbols[0] === "x₁";
-  if (letter === "x" || letter === "X") return two || step.inputs.length === 1 ? "role-x" : "role-other";
+  if (letter === "x" || letter === "X")
+    return two || step.inputs.length === 1 ? "role-x" : "role-other";
   if (two && letter === "y") return "role-w";
   return "yzYZ".includes(letter) && step.inputs.length ? "role-z" : "role-other";
 }
@@ -49,15 +50,24 @@ function formula(mathml, step, plain) {
   return holder;
 }
 
+function noteOf(equation) {
+  return h("p", { lang: "en" }, equation.note, " ", h("cite", {}, equation.source));
+}
+
 function equationBlock(key, step) {
   const equation = RUN.equations[key];
   if (!equation) return h("p", { class: "equation" }, h("code", {}, key)); // a user's own
   return h(
     "div",
     { class: "equation" },
-    h("p", { class: "equation-title" }, h("b", {}, t("equation n", { key })), ` · ${equationTitle(equation)}`),
+    h(
+      "p",
+      { class: "equation-title" },
+      h("b", {}, t("equation n", { key })),
+      ` · ${equationTitle(equation)}`,
+    ),
     formula(equation.mathml, step, equation.plain),
     hasText(`about ${key}`) ? h("p", { class: "caption" }, t(`about ${key}`)) : null,
-    equation.note && h("details", {}, h("summary", {}, t("note")), h("p", { lang: "en" }, equation.note, " ", h("cite", {}, equation.source))),
+    equation.note && h("details", {}, h("summary", {}, t("note")), noteOf(equation)),
   );
 }

@@ -47,7 +47,9 @@ function drawGrid(canvas, picture) {
 
 // The colours from −1 to 1 in so many steps: looked up, since a map may have 50,000 cells.
 const LEVELS = 512;
-const PALETTE = Array.from({ length: 2 * LEVELS + 1 }, (_, k) => packed(colourOf((k - LEVELS) / LEVELS, 1)));
+const PALETTE = Array.from({ length: 2 * LEVELS + 1 }, (_, k) =>
+  packed(colourOf((k - LEVELS) / LEVELS, 1)),
+);
 const PACKED_NOT_FINITE = packed(NOT_FINITE);
 
 // A pixel as one number, as the bytes red, green, blue, opacity of a picture lie in memory.
@@ -105,16 +107,24 @@ function drawKinds(context, { rows, columns, at, cell, slice }) {
 function drawNumbers(context, { rows, columns, at, largest }, pixels) {
   context.textAlign = "center";
   context.textBaseline = "middle";
+  const font = (part) => `${Math.round(part * pixels)}px system-ui, sans-serif`;
+  // Choosing a font takes longer than writing with it: first all short numbers, then all long ones.
+  const written = [[], []];
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
       const { value, kind, absent } = at(r, c);
       if (kind || absent) continue;
       const text = inCell(value);
-      context.fillStyle = inkOn(colourOf(value, largest));
-      context.font = `${Math.round((text.length > 4 ? 0.29 : 0.35) * pixels)}px system-ui, sans-serif`;
-      context.fillText(text, (c + 0.5) * pixels, (r + 0.53) * pixels, 0.94 * pixels);
+      written[text.length > 4 ? 1 : 0].push([text, r, c, inkOn(colourOf(value, largest))]);
     }
   }
+  written.forEach((texts, long) => {
+    context.font = font(long ? 0.29 : 0.35);
+    for (const [text, r, c, ink] of texts) {
+      context.fillStyle = ink;
+      context.fillText(text, (c + 0.5) * pixels, (r + 0.53) * pixels, 0.94 * pixels);
+    }
+  });
 }
 
 function drawMarks(context, { columns, marked, chosen, frame, colour, cell }, thin) {
@@ -124,7 +134,12 @@ function drawMarks(context, { columns, marked, chosen, frame, colour, cell }, th
     let [top, left, bottom, right] = [Infinity, Infinity, -1, -1];
     const cells = [...marked].map((at) => [Math.floor(at / columns), at % columns]);
     for (const [r, c] of cells) {
-      [top, left, bottom, right] = [Math.min(top, r), Math.min(left, c), Math.max(bottom, r), Math.max(right, c)];
+      [top, left, bottom, right] = [
+        Math.min(top, r),
+        Math.min(left, c),
+        Math.max(bottom, r),
+        Math.max(right, c),
+      ];
     }
     // A window without gaps is seen by its frame.
     const gaps = marked.size < (bottom - top + 1) * (right - left + 1);
@@ -147,7 +162,10 @@ function drawMarks(context, { columns, marked, chosen, frame, colour, cell }, th
 // Black within white: seen on every colour.
 function drawChosen(context, [r, c], thin, cell) {
   const grow = cell < 8 ? 2 * thin : 0;
-  for (const [colour, width] of [["#fff", 5], ["#000", 2.5]]) {
+  for (const [colour, width] of [
+    ["#fff", 5],
+    ["#000", 2.5],
+  ]) {
     context.strokeStyle = colour;
     context.lineWidth = width * thin;
     context.strokeRect(c - grow, r - grow, 1 + 2 * grow, 1 + 2 * grow);

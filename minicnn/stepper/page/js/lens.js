@@ -12,7 +12,12 @@ function miniature(grid, largest, label, key) {
     const { value, kind } = grid.at(r, c);
     return kind ? t(`kind ${kind}`) : exact(value);
   };
-  return h("div", { class: "mini" }, h("h4", {}, label), gridCanvas(picture, { label, say, pick: () => false, key }));
+  return h(
+    "div",
+    { class: "mini" },
+    h("h4", {}, label),
+    gridCanvas(picture, { label, say, pick: () => false, key }),
+  );
 }
 
 function largestIn(grid) {
@@ -28,7 +33,8 @@ function largestIn(grid) {
 
 function sumOfGrid(grid) {
   let sum = 0;
-  for (let r = 0; r < grid.rows; r++) for (let c = 0; c < grid.columns; c++) sum += grid.at(r, c).value;
+  for (let r = 0; r < grid.rows; r++)
+    for (let c = 0; c < grid.columns; c++) sum += grid.at(r, c).value;
   return sum;
 }
 
@@ -46,6 +52,7 @@ function lensPanel(step, short, index, term) {
   if (!grids || grids.kernel.rows * grids.kernel.columns > LENS_CELLS) return null;
   const { about, under, kernel, products } = grids;
   const wide = about.kind === "wide";
+  const turned = wide && kernel.rows * kernel.columns > 1;
   const [source, result] = [about.name, targetSymbol(step, short)];
   const names = [
     t(wide ? "under wide" : "under narrow", { source }),
@@ -56,7 +63,12 @@ function lensPanel(step, short, index, term) {
     "section",
     { class: "panel lens" },
     h("h3", {}, t("window close")),
-    h("p", {}, t(wide ? "lens wide" : "lens narrow", { source, result, p: maps.p, d: maps.d }), wide && kernel.rows * kernel.columns > 1 ? t("why rotated") : ""),
+    h(
+      "p",
+      {},
+      t(wide ? "lens wide" : "lens narrow", { source, result, ...maps }),
+      turned ? t("why rotated") : "",
+    ),
     h(
       "div",
       { class: "minis" },
@@ -72,7 +84,11 @@ function lensPanel(step, short, index, term) {
 }
 
 function kindsLegend(kinds) {
-  return h("ul", { class: "kinds" }, kinds.map((kind) => h("li", {}, h("i", { class: `kind kind-${kind}` }), t(`kind ${kind}`))));
+  return h(
+    "ul",
+    { class: "kinds" },
+    kinds.map((kind) => h("li", {}, h("i", { class: `kind kind-${kind}` }), t(`kind ${kind}`))),
+  );
 }
 
 // δ as the wide window reads it, with the window, and where its corner may go.
@@ -87,12 +103,26 @@ function preparedFigure(step, short, index, p) {
     for (const c of [left, left + rotated.columns - 1]) marked.add(r * prepared.columns + c);
   }
   const cell = cellSize(prepared.rows, prepared.columns);
-  const frame = { top: rowAxis.p, left: columnAxis.p, rows: rowAxis.size, columns: columnAxis.size };
+  const frame = {
+    top: rowAxis.p,
+    left: columnAxis.p,
+    rows: rowAxis.size,
+    columns: columnAxis.size,
+  };
   const role = roleOfSymbol(step, about.name);
-  const picture = { ...prepared, largest: about.source.largest, cell, marked, frame, colour: roleColour(role) };
+  const picture = {
+    ...prepared,
+    largest: about.source.largest,
+    cell,
+    marked,
+    frame,
+    colour: roleColour(role),
+  };
   const say = (r, c) => {
     const found = prepared.at(r, c);
-    return found.kind ? t(`kind ${found.kind}`) : `${about.name}${place(found.index)} = ${exact(found.value)}`;
+    return found.kind
+      ? t(`kind ${found.kind}`)
+      : `${about.name}${place(found.index)} = ${exact(found.value)}`;
   };
   const o = step.attributes;
   const kinds = [];
@@ -102,13 +132,22 @@ function preparedFigure(step, short, index, p) {
     said.push(t(key, { n: numbers.join("×") }));
     if (kind) kinds.push(kind);
   };
-  add("prepared stride", o.stride.map((s) => s - 1), INSERTED);
+  add(
+    "prepared stride",
+    o.stride.map((s) => s - 1),
+    INSERTED,
+  );
   add("prepared r", [rowAxis.r, columnAxis.r], APPENDED);
   add("prepared around", [rowAxis.reach - 1, columnAxis.reach - 1], AROUND);
   said.push(t("prepared frame"));
   add("prepared crop", o.padding);
   return {
-    grid: gridCanvas(picture, { label: t("prepared", { symbol: about.name }), say, pick: () => false, key: "prepared" }),
+    grid: gridCanvas(picture, {
+      label: t("prepared", { symbol: about.name }),
+      say,
+      pick: () => false,
+      key: "prepared",
+    }),
     caption: [t("prepared how", { symbol: about.name }), ...said].join(" "),
     kinds,
   };
@@ -119,17 +158,19 @@ function scatterPanel(step, index, deltaIndex) {
   const pieces = scattered(step, deltaIndex, index[1]);
   const inGroup = index[1] % valueOf(step.inputs[1]).kept[1];
   const rows = pieces.map((one) => {
-    const target = h("span", { class: "factor role-x gradient" }, "∂L/∂X", h("sub", {}, place([index[0], index[1], one.y, one.x])));
-    if (!one.inside) return h("tr", { class: "others" }, h("td", {}, target), h("td", {}, t("cropped")));
-    const names = [h("span", { class: "factor role-d" }, "δ"), " · ", h("span", { class: "factor role-w" }, "W", h("sub", {}, place([deltaIndex[1], inGroup, one.u, one.v])))];
-    return h("tr", {}, h("td", {}, target, " += ", ...names), h("td", {}, `= ${asFactor(one.delta)} · ${asFactor(one.weight)} = `, h("b", {}, show(one.delta * one.weight))));
+    const target = placed("∂L/∂X", "role-x gradient", [index[0], index[1], one.y, one.x]);
+    if (!one.inside) return rowOf("others", target, t("cropped"));
+    const weight = placed("W", "role-w", [deltaIndex[1], inGroup, one.u, one.v]);
+    const numbers = `= ${asFactor(one.delta)} · ${asFactor(one.weight)} = `;
+    const product = h("b", {}, show(one.delta * one.weight));
+    return row([target, " += ", placed("δ", "role-d", []), " · ", weight], [numbers, product]);
   });
   return h(
     "section",
     { class: "panel scatter" },
-    h("h3", {}, t("scatter of"), " ", h("span", { class: "factor role-d" }, "δ", h("sub", {}, place(deltaIndex)))),
+    h("h3", {}, t("scatter of"), " ", placed("δ", "role-d", deltaIndex)),
     h("p", {}, t("scatter how")),
-    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("scatter of") }, h("table", { class: "terms" }, h("tbody", {}, rows))),
+    scrollingTable(t("scatter of"), rows),
     scatterEquality(step, index),
   );
 }
@@ -147,5 +188,10 @@ function scatterEquality(step, index) {
     most = Math.max(most, Math.abs(gathered));
   });
   const same = off <= 1e-4 * most + 1e-30;
-  return h("p", { class: same ? "equal" : "unequal" }, t(same ? "views equal" : "views differ", { d: index[1], off: show(off, 2), most: show(most, 3) }));
+  const numbers = { d: index[1], off: show(off, 2), most: show(most, 3) };
+  return h(
+    "p",
+    { class: same ? "equal" : "unequal" },
+    t(same ? "views equal" : "views differ", numbers),
+  );
 }

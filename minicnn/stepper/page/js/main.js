@@ -23,12 +23,22 @@ function go(number, choice = null) {
   const targets = targetsOf(step);
   const kept = choice ?? choices.get(number);
   const short = kept?.short ?? targets[0] ?? null;
-  Object.assign(state, { number, short, fan: null, deltaIndex: null, allTerms: false, part: "total" });
+  Object.assign(state, {
+    number,
+    short,
+    fan: null,
+    deltaIndex: null,
+    allTerms: false,
+    part: "total",
+  });
   state.index = kept?.index ?? firstPlace(step, short);
-  if (step.pair !== null || step.phase === "forward") reveal(step.phase === "forward" ? step : STEPS[step.pair]);
+  if (step.pair !== null || step.phase === "forward")
+    reveal(step.phase === "forward" ? step : STEPS[step.pair]);
   render();
   rememberInAddress();
-  announce(`${t("step of", { n: number, last: STEPS.length - 1 })}: ${phaseName(step.phase)}, ${stepTitle(step)}`);
+  announce(
+    `${t("step of", { n: number, last: STEPS.length - 1 })}: ${phaseName(step.phase)}, ${stepTitle(step)}`,
+  );
   if (before !== number) showTop();
 }
 
@@ -40,11 +50,19 @@ function showTop() {
 
 function firstPlace(step, short) {
   if (short !== null) return startPlace(targetValue(step, short));
-  return step.phase === "update" || step.phase === "accumulate" ? largestPlace(valueOf(step.results[0].contribution)) : null;
+  return step.phase === "update" || step.phase === "accumulate"
+    ? largestPlace(valueOf(step.results[0].contribution))
+    : null;
 }
 
 function chooseTarget(short) {
-  update({ short, index: startPlace(targetValue(STEPS[state.number], short)), deltaIndex: null, part: "total", allTerms: false });
+  update({
+    short,
+    index: startPlace(targetValue(STEPS[state.number], short)),
+    deltaIndex: null,
+    part: "total",
+    allTerms: false,
+  });
 }
 
 // Change the state and show it.
@@ -65,25 +83,38 @@ function chooseLead(number, lead, layoutOfDelta = null) {
   const changes = { leads: [[number, lead]] };
   if (layoutOfDelta) {
     const delta = valueOf(number);
-    const at = layoutOfDelta.locate(deltaPlace(termsOf(STEPS[state.number], state.short, state.index)));
+    const at = layoutOfDelta.locate(
+      deltaPlace(termsOf(STEPS[state.number], state.short, state.index)),
+    );
     changes.deltaIndex = layoutOf(delta).index(leadList(lead), at.r, at.c);
   }
   update(changes);
+}
+
+// Scatter another δ.
+function chooseDelta(value, at) {
+  update({ deltaIndex: at, leads: [[value.number, layoutOf(value).locate(at).lead.join(",")]] });
 }
 
 // The window goes one cell on, from row to row over the edges; in the scatter view, the δ does.
 function moveWindow(down, across) {
   const step = STEPS[state.number];
   const scatter = isScatter(step, state.short);
-  const value = scatter ? valueOf(step.deltas[0]) : state.short ? targetValue(step, state.short) : valueOf(step.results[0]?.contribution);
+  const value = scatter ? valueOf(step.deltas[0]) : movedValue(step);
   if (!value?.present || !state.index) return;
   const from = scatter ? deltaPlace(termsOf(step, state.short, state.index)) : state.index;
   const layout = layoutOf(value);
   const { lead, r, c } = layout.locate(from);
-  const [row, column] = [Math.min(Math.max(r + down, 0), layout.rows - 1), Math.min(Math.max(c + across, 0), layout.columns - 1)];
-  const to = layout.index(lead, row, column);
+  const within = (k, size) => Math.min(Math.max(k, 0), size - 1);
+  const to = layout.index(lead, within(r + down, layout.rows), within(c + across, layout.columns));
   if (to === null) return;
-  update(scatter ? { deltaIndex: to, leads: [[value.number, lead.join(",")]] } : { index: to });
+  if (scatter) chooseDelta(value, to);
+  else update({ index: to });
+}
+
+// The array in which the window's entry is chosen.
+function movedValue(step) {
+  return state.short ? targetValue(step, state.short) : valueOf(step.results[0]?.contribution);
 }
 
 // ------------------------------------------------------------------ rendering
@@ -96,7 +127,9 @@ function render() {
 // Replace what is inside an element, and leave the focus and what was opened as they were.
 function keepingFocus(root, change) {
   const active = root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const open = new Map([...root.querySelectorAll("details[data-key]")].map((d) => [d.dataset.key, d.open]));
+  const open = new Map(
+    [...root.querySelectorAll("details[data-key]")].map((d) => [d.dataset.key, d.open]),
+  );
   change(root);
   for (const details of root.querySelectorAll("details[data-key]")) {
     if (open.has(details.dataset.key)) details.open = open.get(details.dataset.key);
@@ -114,8 +147,10 @@ function announce(text) {
 
 function renderTexts() {
   document.documentElement.lang = language;
-  for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
-  for (const element of document.querySelectorAll("[data-t-label]")) element.setAttribute("aria-label", t(element.dataset.tLabel));
+  for (const element of document.querySelectorAll("[data-t]"))
+    element.textContent = t(element.dataset.t);
+  for (const element of document.querySelectorAll("[data-t-label]"))
+    element.setAttribute("aria-label", t(element.dataset.tLabel));
   if (RUN.title) document.getElementById("title").textContent = RUN.title;
   const about = [RUN.note, runFacts()].filter(Boolean).join(" ");
   document.getElementById("about-run").textContent = about;
@@ -134,16 +169,17 @@ function renderOmissions() {
   const box = document.getElementById("omissions");
   box.hidden = missing.length === 0;
   if (!missing.length) return;
-  const byReason = Map.groupBy ? Map.groupBy(missing, (v) => v.leftOut.why) : groupBy(missing, (v) => v.leftOut.why);
-  const parts = [...byReason].map(([why, values]) => h("p", {}, t(`omitted ${why}`, { n: values.length, watch: RUN.watch.join(", ") })));
-  const list = h("ul", {}, missing.map((v) => h("li", {}, `${nameOf(v)} (${shapeText(v.shape)}): ${whyLeftOut(v)}`)));
-  box.replaceChildren(h("details", {}, h("summary", {}, t("omissions", { n: missing.length, all: VALUES.length })), parts, h("div", { class: "scroll tall", tabindex: "0" }, list)));
-}
-
-function groupBy(items, key) {
-  const groups = new Map();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
-  return groups;
+  const reasons = [...new Set(missing.map((v) => v.leftOut.why))];
+  const parts = reasons.map((why) => {
+    const n = missing.filter((v) => v.leftOut.why === why).length;
+    return h("p", {}, t(`omitted ${why}`, { n, watch: RUN.watch.join(", ") }));
+  });
+  const items = missing.map((v) =>
+    h("li", {}, `${nameOf(v)} (${shapeText(v.shape)}): ${whyLeftOut(v)}`),
+  );
+  const list = h("div", { class: "scroll tall", tabindex: "0" }, h("ul", {}, items));
+  const summary = h("summary", {}, t("omissions", { n: missing.length, all: VALUES.length }));
+  box.replaceChildren(h("details", {}, summary, parts, list));
 }
 
 // ------------------------------------------------------------------ address, language, theme
@@ -200,11 +236,14 @@ function toggleOverview() {
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
+    return;
   const { target } = event;
   const typing = target.matches?.("input, select, textarea");
-  const action = event.shiftKey && ARROWS[event.key] ? () => shiftArrow(target, ARROWS[event.key]) : typing ? null : ACTIONS[event.key];
-  if (!action || (typing && event.shiftKey)) return;
+  if (typing) return;
+  const move = event.shiftKey ? ARROWS[event.key] : null;
+  const action = move ? () => shiftArrow(target, move) : ACTIONS[event.key];
+  if (!action) return;
   event.preventDefault();
   action();
 }
@@ -235,7 +274,9 @@ function start() {
   document.getElementById("language").value = language;
   state.direction = STEPS.some((step) => step.phase === "backward") ? "backward" : "forward";
   connectDialogs();
-  document.getElementById("language").addEventListener("change", (event) => setLanguage(event.target.value));
+  document
+    .getElementById("language")
+    .addEventListener("change", (event) => setLanguage(event.target.value));
   document.getElementById("theme").addEventListener("click", toggleTheme);
   document.getElementById("open-search").addEventListener("click", openSearch);
   document.getElementById("open-help").addEventListener("click", () => openDialog("help"));
@@ -265,6 +306,21 @@ start();
 
 // For whoever wants to ask the page from a console, and for the tests.
 window.stepper = {
-  state, go, update, steps: STEPS, values: VALUES, writtenOut, whyZero, scatterMap, targetsOf,
-  setLanguage, missingTexts, ask, resultOf, lensGrids, layoutOf, texts: TEXTS, startPlace,
+  state,
+  go,
+  update,
+  steps: STEPS,
+  values: VALUES,
+  writtenOut,
+  whyZero,
+  scatterMap,
+  targetsOf,
+  setLanguage,
+  missingTexts,
+  ask,
+  resultOf,
+  lensGrids,
+  layoutOf,
+  texts: TEXTS,
+  startPlace,
 };

@@ -2,7 +2,7 @@
 // each the size of the δ that arrived there. Large networks are folded into their blocks.
 
 const MOST_ROWS_UNFOLDED = 40;
-const ROW = 34; // pixels; page.css has the same
+const ROW = 34; // pixels; css/overview.css has the same
 const LANE = 12;
 const MOST_LANES = 6;
 
@@ -20,8 +20,14 @@ function itemsOf(steps, depth) {
     if (last && key !== null && last.key === key) last.steps.push(step);
     else runs.push({ key, steps: [step] });
   }
-  if (runs.length === 1 && runs[0].key !== null && steps.length > 1) return itemsOf(steps, depth + 1);
-  return runs.map(({ key, steps: own }) => ({ key, steps: own, depth, id: `${key} ${own[0].number}` }));
+  if (runs.length === 1 && runs[0].key !== null && steps.length > 1)
+    return itemsOf(steps, depth + 1);
+  return runs.map(({ key, steps: own }) => ({
+    key,
+    steps: own,
+    depth,
+    id: `${key} ${own[0].number}`,
+  }));
 }
 
 function isGroup(item) {
@@ -37,13 +43,17 @@ function rowsOf(items, level = 0) {
   return items.flatMap((item) => {
     if (!isGroup(item)) return [{ item, level, header: false }];
     if (!isOpen(item)) return [{ item, level, header: false }];
-    return [{ item, level, header: true }, ...rowsOf(itemsOf(item.steps, item.depth + 1), level + 1)];
+    return [
+      { item, level, header: true },
+      ...rowsOf(itemsOf(item.steps, item.depth + 1), level + 1),
+    ];
   });
 }
 
 function overviewRows() {
   if (FORWARD_STEPS.length <= MOST_ROWS_UNFOLDED) {
-    return FORWARD_STEPS.map((step) => ({ item: { key: null, steps: [step], id: `${step.number}` }, level: 0, header: false }));
+    const alone = (step) => ({ key: null, steps: [step], id: `${step.number}` });
+    return FORWARD_STEPS.map((step) => ({ item: alone(step), level: 0, header: false }));
   }
   return rowsOf(itemsOf(FORWARD_STEPS, 0));
 }
@@ -68,7 +78,11 @@ function edgesOf(rows) {
     for (const step of item.steps) {
       for (const number of step.inputs) {
         const value = VALUES[number];
-        const from = maker.has(number) ? maker.get(number) : value.batched && !value.parameter ? -1 : null;
+        const from = maker.has(number)
+          ? maker.get(number)
+          : value.batched && !value.parameter
+            ? -1
+            : null;
         if (from !== null && from !== k) edges.add(`${from} ${k}`);
       }
       for (const number of step.outputs) maker.set(number, k);
@@ -105,10 +119,14 @@ function drawBranches(rows) {
   const lines = edges.map(([from, to]) => {
     if (nextNode(from) === to) return `M${x} ${y(from)}V${y(to)}`;
     const side = x - LANE * lanes.get(from);
-    return `M${x} ${y(from)}C${side} ${y(from) + 4} ${side} ${y(from) + 6} ${side} ${y(from) + ROW / 2}` +
-      `V${y(to) - ROW / 2}C${side} ${y(to) - 6} ${side} ${y(to) - 4} ${x} ${y(to)}`;
+    return (
+      `M${x} ${y(from)}C${side} ${y(from) + 4} ${side} ${y(from) + 6} ${side} ${y(from) + ROW / 2}` +
+      `V${y(to) - ROW / 2}C${side} ${y(to) - 6} ${side} ${y(to) - 4} ${x} ${y(to)}`
+    );
   });
-  const nodes = rows.flatMap((row, k) => (row.header ? [] : [svg("circle", { cx: x, cy: y(k), r: isGroup(row.item) ? 6 : 4 })]));
+  const nodes = rows.flatMap((row, k) =>
+    row.header ? [] : [svg("circle", { cx: x, cy: y(k), r: isGroup(row.item) ? 6 : 4 })],
+  );
   const start = svg("circle", { cx: x, cy: y(-1), r: 4, class: "start" });
   const height = (rows.length + 1) * ROW;
   const picture = svg("svg", { width, height, class: "branches", "aria-hidden": "true" });
@@ -129,13 +147,22 @@ function sizeOfDelta(item) {
 function deltaBar(size, scale) {
   if (size === null) return h("span", { class: "delta none" }, "–");
   const fill = h("i", {});
-  const part = size > 0 ? (Math.log10(size) - scale.low) / (scale.high - scale.low) : 0;
-  fill.style.width = `${Math.round(100 * (Number.isFinite(part) ? Math.min(Math.max(part, 0.04), 1) : size > 0 ? 1 : 0))}%`;
-  return h("span", { class: "delta" }, h("span", { class: "track" }, fill), h("span", { class: "number" }, show(size, 2)));
+  // A length for everything above 0, and the whole one for what is infinite.
+  const part = (Math.log10(size) - scale.low) / (scale.high - scale.low);
+  fill.style.width = size > 0 ? `${Math.round(100 * Math.min(Math.max(part, 0.04), 1))}%` : "0";
+  return h(
+    "span",
+    { class: "delta" },
+    h("span", { class: "track" }, fill),
+    h("span", { class: "number" }, show(size, 2)),
+  );
 }
 
 function scaleOf(rows) {
-  const logs = rows.map(({ item }) => sizeOfDelta(item)).filter((s) => s > 0 && Number.isFinite(s)).map(Math.log10);
+  const logs = rows
+    .map(({ item }) => sizeOfDelta(item))
+    .filter((s) => s > 0 && Number.isFinite(s))
+    .map(Math.log10);
   const low = Math.floor(Math.min(...logs, 0) - 0.2);
   return { low, high: Math.max(Math.ceil(Math.max(...logs, low)), low + 1), any: logs.length > 0 };
 }
@@ -148,8 +175,13 @@ function rowName(item) {
 
 // Where a click on a row leads.
 function targetOfRow(item) {
-  const step = state.direction === "backward" ? [...item.steps].reverse().find((s) => s.pair !== null) : item.steps[0];
-  return (step && state.direction === "backward" ? step.pair : step?.number) ?? item.steps[0].number;
+  const step =
+    state.direction === "backward"
+      ? [...item.steps].reverse().find((s) => s.pair !== null)
+      : item.steps[0];
+  return (
+    (step && state.direction === "backward" ? step.pair : step?.number) ?? item.steps[0].number
+  );
 }
 
 function overviewRow({ item, level, header }, current, scale) {
@@ -158,18 +190,29 @@ function overviewRow({ item, level, header }, current, scale) {
   const shape = header || !step.outputs.length ? "" : shapeText(VALUES[step.outputs[0]].shape);
   const fold = isGroup(item)
     ? button(header ? "▾" : "▸", () => toggleGroup(item), {
-        class: "fold", "aria-expanded": String(header), "aria-label": t(header ? "fold" : "unfold", { name: item.key }), "data-key": `fold ${item.id}`,
+        class: "fold",
+        "aria-expanded": String(header),
+        "aria-label": t(header ? "fold" : "unfold", { name: item.key }),
+        "data-key": `fold ${item.id}`,
       })
     : null;
   const name = h(
     "button",
-    { type: "button", class: "row-name", "aria-current": isHere ? "step" : null, onclick: () => go(targetOfRow(item)), "data-key": `row ${item.id}` },
+    {
+      type: "button",
+      class: "row-name",
+      "aria-current": isHere ? "step" : null,
+      onclick: () => go(targetOfRow(item)),
+      "data-key": `row ${item.id}`,
+    },
     h("span", {}, rowName(item)),
     h("small", {}, shape),
   );
-  const row = h("li", { class: header ? "row header" : isHere ? "row here" : "row" }, fold, name, header || !scale.any ? null : deltaBar(sizeOfDelta(item), scale));
-  row.style.setProperty("--level", level);
-  return row;
+  const bar = header || !scale.any ? null : deltaBar(sizeOfDelta(item), scale);
+  const kind = header ? "row header" : isHere ? "row here" : "row";
+  const line = h("li", { class: kind }, fold, name, bar);
+  line.style.setProperty("--level", level);
+  return line;
 }
 
 function toggleGroup(item) {
@@ -187,26 +230,51 @@ function renderOverview() {
     const rows = overviewRows();
     const scale = scaleOf(rows);
     const { picture, width } = drawBranches(rows);
-    const list = h("ol", { class: "rows" }, h("li", { class: "row plain" }, t("row input")), rows.map((row) => overviewRow(row, current, scale)));
+    const first = h("li", { class: "row plain" }, t("row input"));
+    const list = h(
+      "ol",
+      { class: "rows" },
+      first,
+      rows.map((one) => overviewRow(one, current, scale)),
+    );
     list.style.paddingLeft = `${width}px`;
-    body.replaceChildren(directionChoice(scale), h("div", { class: "graph" }, picture, list), lastRows(), overviewLegend(scale));
+    body.replaceChildren(
+      directionChoice(scale),
+      h("div", { class: "graph" }, picture, list),
+      lastRows(),
+      overviewLegend(scale),
+    );
   });
 }
 
 function directionChoice(scale) {
   if (!scale.any) return h("p", { class: "caption" }, t("forward only"));
-  const choice = (which) => button(t(`to ${which}`), () => update({ direction: which }), { "aria-pressed": String(state.direction === which), "data-key": `direction ${which}` });
-  return h("div", { class: "choice", role: "group", "aria-label": t("rows lead") }, h("span", {}, t("rows lead")), choice("forward"), choice("backward"));
+  const options = ["forward", "backward"].map((which) => [which, t(`to ${which}`)]);
+  return choice(t("rows lead"), "direction", options, state.direction, (direction) =>
+    update({ direction }),
+  );
 }
 
 // The steps that belong to no operation: where the loss begins, and the updates.
 function lastRows() {
-  const jumps = ["loss", "update"].map((phase) => STEPS.find((step) => step.phase === phase)).filter(Boolean);
+  const jumps = ["loss", "update"]
+    .map((phase) => STEPS.find((step) => step.phase === phase))
+    .filter(Boolean);
   if (!jumps.length) return null;
-  return h("div", { class: "choice" }, jumps.map((step) => button(t(`jump ${step.phase}`), () => go(step.number), { "data-key": `jump ${step.phase}` })));
+  return h(
+    "div",
+    { class: "choice" },
+    jumps.map((step) =>
+      button(t(`jump ${step.phase}`), () => go(step.number), { "data-key": `jump ${step.phase}` }),
+    ),
+  );
 }
 
 function overviewLegend(scale) {
   if (!scale.any) return null;
-  return h("p", { class: "caption" }, t("delta legend", { low: show(10 ** scale.low), high: show(10 ** scale.high) }));
+  return h(
+    "p",
+    { class: "caption" },
+    t("delta legend", { low: show(10 ** scale.low), high: show(10 ** scale.high) }),
+  );
 }

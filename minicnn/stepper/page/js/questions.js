@@ -4,8 +4,22 @@ function zeroPanel(step, short, index) {
   const { causes, complete } = whyZero(step, resultOf(step, short), index);
   const rows = causes.slice(0, 6).map((cause) => {
     const where = cause.step.layer || cause.step.operation;
-    const text = t(`cause ${cause.kind}`, { symbol: cause.factor?.symbol ?? "", operation: cause.step.operation, where });
-    return h("li", {}, h("b", {}, `${cause.count} × `), text, " ", t("in step"), " ", stepLink(cause.step.number), wayText(cause));
+    const text = t(`cause ${cause.kind}`, {
+      symbol: cause.factor?.symbol ?? "",
+      operation: cause.step.operation,
+      where,
+    });
+    return h(
+      "li",
+      {},
+      h("b", {}, `${cause.count} × `),
+      text,
+      " ",
+      t("in step"),
+      " ",
+      stepLink(cause.step.number),
+      wayText(cause),
+    );
   });
   const more = causes.length > 6 ? h("p", {}, t("more causes", { n: causes.length - 6 })) : null;
   const sample = !targetValue(step, short).batched && (RUN.batch ?? 1) > 1 && RUN.sample !== null;
@@ -25,7 +39,9 @@ function wayText(cause) {
   if (cause.way.length < 2) return null;
   const stations = cause.way.map((one) => {
     const name = `${one.name}${place(one.index)}`;
-    return button(`${name} (${one.step.number})`, () => go(one.step.number, resultIn(one)), { class: "link" });
+    return button(`${name} (${one.step.number})`, () => go(one.step.number, resultIn(one)), {
+      class: "link",
+    });
   });
   return h("p", { class: "way" }, t("the way"), " ", joined(stations, " ← "));
 }
@@ -45,12 +61,17 @@ function fanPanel(step) {
   const rows = came.map(({ step: from, result }) => {
     const part = value(result.contribution);
     const number = index && part.present ? show(part.at(index), 6) : "?";
-    return h("tr", {}, h("td", {}, stepLink(from.number, `${t("step n", { n: from.number })} · ${stepTitle(from)}`)), h("td", {}, number));
+    return row(
+      stepLink(from.number, `${t("step n", { n: from.number })} · ${stepTitle(from)}`),
+      number,
+    );
   });
   const total = index && whole.present ? show(whole.at(index), 6) : "?";
-  rows.push(h("tr", { class: "sum-row" }, h("td", {}, t("together", { at: index ? place(index) : "" })), h("td", {}, h("b", {}, total))));
+  rows.push(rowOf("sum-row", t("together", { at: index ? place(index) : "" }), h("b", {}, total)));
   const lead = index && whole.present ? layoutOf(whole).locate(index).lead : undefined;
-  const figures = came.map(({ step: from, result }) => ({ value: value(result.contribution), symbol: t("from step", { n: from.number }) }));
+  const figures = came.map(({ step: from, result }) => {
+    return { value: value(result.contribution), symbol: t("from step", { n: from.number }) };
+  });
   figures.push({ value: whole, symbol: step.phase === "backward" ? "δ" : step.results[0].symbol });
   return h(
     "section",
@@ -58,7 +79,11 @@ function fanPanel(step) {
     h("h3", {}, t("paths meet", { n: came.length })),
     h("p", {}, t("paths why", { name: destinationName(came[0].result.destination) })),
     h("table", { class: "totals" }, h("tbody", {}, rows)),
-    h("div", { class: "arrays" }, figures.map((one, k) => fanFigure(one, k, lead, index))),
+    h(
+      "div",
+      { class: "arrays" },
+      figures.map((one, k) => fanFigure(one, k, lead, index)),
+    ),
   );
 }
 

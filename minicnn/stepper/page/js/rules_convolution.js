@@ -13,7 +13,8 @@ function windowsAt(size, kernel, at, stride, padding, dilation) {
   const found = [];
   for (let u = 0; u < kernel; u++) {
     const start = at + padding - u * dilation;
-    if (start >= 0 && start % stride === 0 && start / stride < size) found.push([start / stride, u]);
+    if (start >= 0 && start % stride === 0 && start / stride < size)
+      found.push([start / stride, u]);
   }
   return found;
 }
@@ -31,7 +32,10 @@ function sumAtInput(place, source, weight, [n, d, y, x], names) {
   for (let p = group * mapsPerGroup; p < (group + 1) * mapsPerGroup; p++) {
     for (const [i, u] of rows) {
       for (const [j, v] of columns) {
-        terms.push([factor(names[0], source, [n, p, i, j]), factor(names[1], weight, [p, d % perGroup, u, v])]);
+        terms.push([
+          factor(names[0], source, [n, p, i, j]),
+          factor(names[1], weight, [p, d % perGroup, u, v]),
+        ]);
       }
     }
   }
@@ -47,8 +51,14 @@ function sumAtOutput(place, source, weight, [n, p, i, j], names) {
   for (let d = 0; d < perGroup; d++) {
     for (let u = 0; u < height; u++) {
       for (let v = 0; v < width; v++) {
-        const at = [n, first + d, i * o.s[0] - o.p[0] + u * o.d[0], j * o.s[1] - o.p[1] + v * o.d[1]];
-        if (source.holds(at)) terms.push([factor(names[1], weight, [p, d, u, v]), factor(names[0], source, at)]);
+        const at = [
+          n,
+          first + d,
+          i * o.s[0] - o.p[0] + u * o.d[0],
+          j * o.s[1] - o.p[1] + v * o.d[1],
+        ];
+        if (source.holds(at))
+          terms.push([factor(names[1], weight, [p, d, u, v]), factor(names[0], source, at)]);
       }
     }
   }
@@ -65,8 +75,14 @@ function sumAtWeight(place, narrow, wide, [p, d, u, v], names) {
   for (let n = from; n < to; n++) {
     for (let i = 0; i < narrow.kept[2]; i++) {
       for (let j = 0; j < narrow.kept[3]; j++) {
-        const at = [n, first + d, i * o.s[0] - o.p[0] + u * o.d[0], j * o.s[1] - o.p[1] + v * o.d[1]];
-        if (wide.holds(at)) terms.push([factor(names[0], narrow, [n, p, i, j]), factor(names[1], wide, at)]);
+        const at = [
+          n,
+          first + d,
+          i * o.s[0] - o.p[0] + u * o.d[0],
+          j * o.s[1] - o.p[1] + v * o.d[1],
+        ];
+        if (wide.holds(at))
+          terms.push([factor(names[0], narrow, [n, p, i, j]), factor(names[1], wide, at)]);
       }
     }
   }

@@ -44,7 +44,8 @@ function broadcastTo(place, i, index) {
   let places = [[]];
   output.shape.forEach((size, axis) => {
     const [from, to] = axis === 0 && output.batched ? place.delta.samples : [0, size];
-    const along = sizes[axis] === size ? [own[axis]] : Array.from({ length: to - from }, (_, k) => from + k);
+    const along =
+      sizes[axis] === size ? [own[axis]] : Array.from({ length: to - from }, (_, k) => from + k);
     places = places.flatMap((start) => along.map((k) => [...start, k]));
   });
   return places;
@@ -61,7 +62,8 @@ function elementwise(place, i, index) {
       const [value, from] = SLOPES[step.operation](place, i, at);
       // The array that f' is read off may be smaller than the output: it has a place of its own.
       const source = valueOf(from);
-      const shown = source && source.kept.length && source.shape.length < at.length ? shownAt(source, at) : at;
+      const shown =
+        source && source.kept.length && source.shape.length < at.length ? shownAt(source, at) : at;
       term.push({ symbol: slopeName(step, i), index: at, value, from, shown });
     }
     return term;

@@ -12,7 +12,8 @@ function rowsKept(value) {
   if (value.kept.length === 1) return [[]];
   const [from, to] = value.samples;
   let rows = range(to - from).map((n) => [from + n]);
-  for (const size of value.kept.slice(1, -1)) rows = rows.flatMap((r) => range(size).map((k) => [...r, k]));
+  for (const size of value.kept.slice(1, -1))
+    rows = rows.flatMap((r) => range(size).map((k) => [...r, k]));
   return rows;
 }
 

@@ -48,7 +48,10 @@ function meanForward(place, [n, c, i, j]) {
   const terms = [];
   for (let y = rows.first; y < rows.end; y++) {
     for (let x = columns.first; x < columns.end; x++) {
-      terms.push([factor("X", place.input(0), [n, c, y, x]), constant("1/k²", share(place.step, rows, columns))]);
+      terms.push([
+        factor("X", place.input(0), [n, c, y, x]),
+        constant("1/k²", share(place.step, rows, columns)),
+      ]);
     }
   }
   return terms;

@@ -31,7 +31,9 @@ function ask(step, short, index) {
 function leadOf(f) {
   const value = valueOf(f.from);
   if (!value || !value.kept.length || (f.shown ?? f.index) === null) return "";
-  return layoutOf(value).locate(f.shown ?? f.index).lead.join(",");
+  return layoutOf(value)
+    .locate(f.shown ?? f.index)
+    .lead.join(",");
 }
 
 // The term whose maps are shown: the one that agrees best with the maps that were chosen before.
@@ -39,9 +41,12 @@ function focusTerm(terms) {
   let best = null;
   let most = [-1, -1];
   for (const term of terms) {
-    const agreed = term.filter((f) => f.from !== null && state.leads.get(f.from) === leadOf(f)).length;
+    const agreed = term.filter(
+      (f) => f.from !== null && state.leads.get(f.from) === leadOf(f),
+    ).length;
     const size = Math.abs(productOf(term));
-    if (agreed > most[0] || (agreed === most[0] && size > most[1])) [best, most] = [term, [agreed, size]];
+    if (agreed > most[0] || (agreed === most[0] && size > most[1]))
+      [best, most] = [term, [agreed, size]];
   }
   return best;
 }
@@ -53,7 +58,8 @@ function sourcesOf(terms) {
     for (const f of term) {
       if (f.from === null || valueOf(f.from).size === 1) continue;
       const key = `${f.from} ${f.symbol}`;
-      if (!found.has(key)) found.set(key, { number: f.from, symbol: f.symbol, leads: new Set(), places: [] });
+      if (!found.has(key))
+        found.set(key, { number: f.from, symbol: f.symbol, leads: new Set(), places: [] });
       found.get(key).leads.add(leadOf(f));
       found.get(key).places.push(f.shown ?? f.index);
     }
@@ -62,8 +68,7 @@ function sourcesOf(terms) {
 }
 
 function factorText(step, f) {
-  const role = roleOfSymbol(step, f.symbol);
-  return h("span", { class: `factor ${role}` }, f.symbol, h("sub", {}, place(f.index)));
+  return placed(f.symbol, roleOfSymbol(step, f.symbol), f.index);
 }
 
 function joined(parts, mark) {
@@ -72,28 +77,41 @@ function joined(parts, mark) {
 
 // One row: names, numbers, product.
 function termRow(step, term, focus) {
-  const names = joined(term.map((f) => factorText(step, f)), " · ");
-  const numbers = joined(term.map((f) => asFactor(f.value)), " · ");
+  const names = joined(
+    term.map((f) => factorText(step, f)),
+    " · ",
+  );
+  const numbers = joined(
+    term.map((f) => asFactor(f.value)),
+    " · ",
+  );
   const result = term.length > 1 ? ` = ${show(productOf(term))}` : "";
-  return h("tr", { class: focus ? "focus" : null }, h("td", {}, names), h("td", {}, "= ", ...numbers, h("b", {}, result)));
+  return rowOf(focus ? "focus" : "", names, ["= ", ...numbers, h("b", {}, result)]);
 }
 
 function termTable(step, terms) {
   const focus = terms.length > 1 ? focusTerm(terms) : null;
   const bySize = [...terms].sort((a, b) => Math.abs(productOf(b)) - Math.abs(productOf(a)));
-  const kept = state.allTerms ? new Set(bySize.slice(0, MOST_ROWS)) : new Set(bySize.slice(0, SHOWN_TERMS));
+  const kept = state.allTerms
+    ? new Set(bySize.slice(0, MOST_ROWS))
+    : new Set(bySize.slice(0, SHOWN_TERMS));
   if (focus) kept.add(focus);
   const others = terms.filter((term) => !kept.has(term));
-  const rows = terms.filter((term) => kept.has(term)).map((term) => termRow(step, term, term === focus));
+  const rows = terms
+    .filter((term) => kept.has(term))
+    .map((term) => termRow(step, term, term === focus));
   if (others.length) {
     const sum = others.reduce((all, term) => all + productOf(term), 0);
-    rows.push(h("tr", { class: "others" }, h("td", {}, t("smaller terms", { n: others.length })), h("td", {}, `= ${show(sum)}`)));
+    rows.push(rowOf("others", t("smaller terms", { n: others.length }), `= ${show(sum)}`));
   }
   const toggle = () => update({ allTerms: !state.allTerms });
-  const more = terms.length > SHOWN_TERMS
-    ? button(t(state.allTerms ? "fewer terms" : "all terms", { n: terms.length }), toggle, { "data-key": "terms" })
-    : null;
-  return [h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("terms") }, h("table", { class: "terms" }, h("tbody", {}, rows))), more];
+  const more =
+    terms.length > SHOWN_TERMS
+      ? button(t(state.allTerms ? "fewer terms" : "all terms", { n: terms.length }), toggle, {
+          "data-key": "terms",
+        })
+      : null;
+  return [scrollingTable(t("terms"), rows), more];
 }
 
 // The sums of each map by itself: for a convolution, what each p (or d) brings.
@@ -115,27 +133,49 @@ function partialSums(terms, source) {
     const chosen = state.leads.get(source.number) === lead;
     const choose = () => chooseLead(source.number, lead);
     const name = lead.split(",").at(-1);
-    const label = [h("span", { class: "which" }, t("map k", { k: name })), h("span", { class: "track" }, fill), h("span", {}, show(sum, 3))];
-    return h("li", {}, h("button", { type: "button", "aria-pressed": String(chosen), onclick: choose, "data-key": `part ${lead}` }, label));
+    const bar = h("span", { class: "track" }, fill);
+    const label = [
+      h("span", { class: "which" }, t("map k", { k: name })),
+      bar,
+      h("span", {}, show(sum, 3)),
+    ];
+    const pressed = { "aria-pressed": String(chosen), "data-key": `part ${lead}` };
+    return h("li", {}, h("button", { type: "button", onclick: choose, ...pressed }, label));
   });
-  const rest = sums.size > rows.length ? h("p", { class: "caption" }, t("more maps", { n: sums.size - rows.length })) : null;
-  return h("details", { class: "partial", open: rows.length <= 16 }, h("summary", {}, t("by map", { symbol: source.symbol })), h("ol", {}, items), rest);
+  const rest =
+    sums.size > rows.length
+      ? h("p", { class: "caption" }, t("more maps", { n: sums.size - rows.length }))
+      : null;
+  return h(
+    "details",
+    { class: "partial", open: rows.length <= 16 },
+    h("summary", {}, t("by map", { symbol: source.symbol })),
+    h("ol", {}, items),
+    rest,
+  );
 }
 
 // "Σ of the terms", what is recorded, and where the sum runs over samples that are not shown, theirs.
 function totals(sum) {
-  const row = (name, number, strong) => h("tr", {}, h("td", {}, name), h("td", {}, strong ? h("b", {}, show(number, 6)) : show(number, 6)));
+  const line = (name, number) => row(name, show(number, 6));
+  const last = (name, number) => row(name, h("b", {}, show(number, 6)));
   const rows = [];
   if (sum.samples > 1) {
-    rows.push(row(t("this sample", { n: RUN.sample }), sum.total));
-    rows.push(row(t("other samples", { n: sum.samples - 1 }), sum.rest));
-    rows.push(row(t("all samples", { n: sum.samples }), sum.recorded, true));
+    rows.push(line(t("this sample", { n: RUN.sample }), sum.total));
+    rows.push(line(t("other samples", { n: sum.samples - 1 }), sum.rest));
+    rows.push(last(t("all samples", { n: sum.samples }), sum.recorded));
   } else {
-    rows.push(row(sum.terms.length === 1 ? t("one term") : t("sum of terms", { n: sum.terms.length }), sum.total));
-    if (sum.recorded !== null) rows.push(row(t("recorded"), sum.recorded, true));
+    rows.push(
+      line(
+        sum.terms.length === 1 ? t("one term") : t("sum of terms", { n: sum.terms.length }),
+        sum.total,
+      ),
+    );
+    if (sum.recorded !== null) rows.push(last(t("recorded"), sum.recorded));
   }
   const off = sum.samples > 1 || sum.recorded === null ? 0 : Math.abs(sum.recorded - sum.total);
-  const rounding = off > 0 && Number.isFinite(off) ? h("p", { class: "caption" }, t("rounding", { off: show(off, 2) })) : null;
+  const rounding =
+    off > 0 && Number.isFinite(off) ? caption(t("rounding", { off: show(off, 2) })) : null;
   return [h("table", { class: "totals" }, h("tbody", {}, rows)), rounding];
 }
 
@@ -143,10 +183,13 @@ function totals(sum) {
 function sumPanel(step, short, index, answer) {
   const symbol = targetSymbol(step, short);
   const role = roleOfSymbol(step, symbol);
-  const heading = h("h3", {}, t("sum of"), " ", h("span", { class: `factor ${role}` }, symbol, h("sub", {}, place(index))));
+  const heading = h("h3", {}, t("sum of"), " ", placed(symbol, role, index));
   if (answer.problem) {
-    const text = t(answer.problem.key, answer.problem.values);
-    return h("section", { class: "panel sum", id: "sum" }, heading, readings(step, index) ?? h("p", {}, text));
+    const numbers = readings(step, index);
+    const why = h("p", {}, t(answer.problem.key, answer.problem.values));
+    // Of a forward step that adds nothing up the numbers say enough.
+    const said = step.phase === "forward" && numbers ? null : why;
+    return h("section", { class: "panel sum", id: "sum" }, heading, said, numbers);
   }
   const { sum } = answer;
   const sources = sourcesOf(sum.terms);
@@ -166,19 +209,22 @@ function sumPanel(step, short, index, answer) {
 // Where nothing is summed: what stands at the place in each array of that shape.
 function readings(step, index) {
   const rows = arraysOf(step)
-    .filter(({ value }) => value.present && value.shape.length === index.length && value.holds(index))
+    .filter(
+      ({ value }) => value.present && value.shape.length === index.length && value.holds(index),
+    )
     .map(({ value, symbol }) => {
-      const name = h("span", { class: `factor ${roleInPhase(step, symbol)}` }, symbol, h("sub", {}, place(index)));
-      return h("tr", {}, h("td", {}, name), h("td", {}, "= ", h("b", {}, exact(value.at(index)))), h("td", {}, nameOf(value)));
+      const name = placed(symbol, roleInPhase(step, symbol), index);
+      return row(name, ["= ", h("b", {}, exact(value.at(index)))], nameOf(value));
     });
   if (rows.length < 2) return null;
-  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("readings") }, h("table", { class: "terms" }, h("tbody", {}, rows)));
+  return scrollingTable(t("readings"), rows);
 }
 
 // All arrays of a step with their symbols: [{value, symbol}].
 function arraysOf(step) {
   const found = [];
-  const add = (number, symbol) => number !== null && symbol && found.push({ value: valueOf(number), symbol });
+  const add = (number, symbol) =>
+    number !== null && symbol && found.push({ value: valueOf(number), symbol });
   if (step.phase === "update" || step.phase === "accumulate") {
     const [r] = step.results;
     if (step.phase === "update") add(step.inputs[0], "θ");
@@ -202,7 +248,10 @@ function sampleReader(step, short) {
     const key = index.join();
     if (!cache.has(key)) {
       const terms = termsOf(step, short, index);
-      cache.set(key, terms.reduce((sum, term) => sum + productOf(term), 0));
+      cache.set(
+        key,
+        terms.reduce((sum, term) => sum + productOf(term), 0),
+      );
     }
     return cache.get(key);
   };

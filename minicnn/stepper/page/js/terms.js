@@ -87,7 +87,8 @@ function writtenOut(step, short, index) {
   const total = terms.reduce((sum, term) => sum + productOf(term), 0);
   const recorded = value.present ? value.at(index) : null;
   const parts = [...step.deltas, ...step.outputs].some((n) => valueOf(n)?.batched);
-  const all = recorded === null || value.batched || !parts || RUN.sample === null || (RUN.batch ?? 1) === 1;
+  const all =
+    recorded === null || value.batched || !parts || RUN.sample === null || (RUN.batch ?? 1) === 1;
   return {
     name: result ? result.symbol : step.symbols[step.inputs.length],
     index,

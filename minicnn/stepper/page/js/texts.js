@@ -27,11 +27,15 @@ function firstText(...keys) {
 function nameOf(value) {
   let name = value.name;
   let match;
-  if ((match = name.match(/^(.*) \(output( \d+)?\)$/))) return t("name output", { of: match[1], k: match[2] ?? "" });
-  if ((match = name.match(/^(.*) before$/))) return t("name before", { of: nameOf({ name: match[1] }) });
+  if ((match = name.match(/^(.*) \(output( \d+)?\)$/)))
+    return t("name output", { of: match[1], k: match[2] ?? "" });
+  if ((match = name.match(/^(.*) before$/)))
+    return t("name before", { of: nameOf({ name: match[1] }) });
   if ((match = name.match(/^change of (.*)$/))) return t("name change", { of: match[1] });
-  if ((match = name.match(/^(\S+) of (.*)$/))) return t("name of", { what: match[1], of: match[2] });
-  if ((match = name.match(/^(input|a leaf|a constant|δ that was sent in)( \(\d+\))?$/))) return t(`name ${match[1]}`) + (match[2] ?? "");
+  if ((match = name.match(/^(\S+) of (.*)$/)))
+    return t("name of", { what: match[1], of: match[2] });
+  if ((match = name.match(/^(input|a leaf|a constant|δ that was sent in)( \(\d+\))?$/)))
+    return t(`name ${match[1]}`) + (match[2] ?? "");
   return name;
 }
 
@@ -60,5 +64,8 @@ function phaseName(phase) {
 // Why an array is not on the page.
 function whyLeftOut(value) {
   const { why, size } = value.leftOut;
-  return t(`left out ${why}`, { watch: RUN.watch.join(", "), size: size ? show(size / 2 ** 20, 2) : "" });
+  return t(`left out ${why}`, {
+    watch: RUN.watch.join(", "),
+    size: size ? show(size / 2 ** 20, 2) : "",
+  });
 }

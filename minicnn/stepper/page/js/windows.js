@@ -3,12 +3,20 @@
 // its entries for the stride, r rows and columns after them, zeros around), and the kernel, spread by
 // its dilation and rotated by 180°, slides over that; of the result the padding is cropped.
 
-const REAL = 0, INSERTED = 1, APPENDED = 2, AROUND = 3;
+const REAL = 0,
+  INSERTED = 1,
+  APPENDED = 2,
+  AROUND = 3;
 
 // Which picture belongs to an array of a step: {kind, source, weight, sourceName}, or null.
 function windowKind(step, short) {
   const forward = short === "out";
-  const about = (kind, source, name) => ({ kind, source: valueOf(source), weight: valueOf(step.inputs[1]), name });
+  const about = (kind, source, name) => ({
+    kind,
+    source: valueOf(source),
+    weight: valueOf(step.inputs[1]),
+    name,
+  });
   if (step.operation === "Conv2d") {
     if (forward) return about("narrow", step.inputs[0], "X");
     if (short === "dX") return about("wide", step.deltas[0], "δ");
@@ -49,7 +57,11 @@ function wideGrids(step, about, gained, n, p, d) {
     at(y, x) {
       const [[a, i], [b, j]] = [preparedRow(rows, y), preparedRow(columns, x)];
       const kind = Math.max(a, b);
-      return { kind, value: kind === REAL ? source.at([n, p, i, j]) : 0, index: kind === REAL ? [n, p, i, j] : null };
+      return {
+        kind,
+        value: kind === REAL ? source.at([n, p, i, j]) : 0,
+        index: kind === REAL ? [n, p, i, j] : null,
+      };
     },
   };
   const rotated = {
@@ -59,7 +71,11 @@ function wideGrids(step, about, gained, n, p, d) {
       const [u, v] = [rows.reach - 1 - y, columns.reach - 1 - x];
       const real = u % rows.d === 0 && v % columns.d === 0;
       const index = [p, inGroup, u / rows.d, v / columns.d];
-      return { kind: real ? REAL : INSERTED, value: real ? weight.at(index) : 0, index: real ? index : null };
+      return {
+        kind: real ? REAL : INSERTED,
+        value: real ? weight.at(index) : 0,
+        index: real ? index : null,
+      };
     },
   };
   return { rowAxis: rows, columnAxis: columns, prepared, rotated };
@@ -77,12 +93,20 @@ function lensGrids(step, short, index, p, d) {
     const grids = wideGrids(step, about, gained, n, p, d);
     const [top, left] = [y + grids.rowAxis.p, x + grids.columnAxis.p];
     kernel = grids.rotated;
-    under = { rows: kernel.rows, columns: kernel.columns, at: (a, b) => grids.prepared.at(top + a, left + b) };
+    under = {
+      rows: kernel.rows,
+      columns: kernel.columns,
+      at: (a, b) => grids.prepared.at(top + a, left + b),
+    };
   } else {
     const o = step.attributes;
     const { source, weight } = about;
     const [, , rows, columns] = weight.kept;
-    kernel = { rows, columns, at: (u, v) => ({ kind: REAL, value: weight.at([p, d % weight.kept[1], u, v]) }) };
+    kernel = {
+      rows,
+      columns,
+      at: (u, v) => ({ kind: REAL, value: weight.at([p, d % weight.kept[1], u, v]) }),
+    };
     under = {
       rows,
       columns,
@@ -99,7 +123,10 @@ function lensGrids(step, short, index, p, d) {
     columns: kernel.columns,
     at(a, b) {
       const [one, other] = [under.at(a, b), kernel.at(a, b)];
-      return { kind: Math.max(one.kind, other.kind), value: one.kind || other.kind ? 0 : one.value * other.value };
+      return {
+        kind: Math.max(one.kind, other.kind),
+        value: one.kind || other.kind ? 0 : one.value * other.value,
+      };
     },
   };
   return { about, under, kernel, products };
@@ -117,7 +144,15 @@ function scattered(step, [n, p, i, j], d) {
       const y = i * o.stride[0] - o.padding[0] + u * o.dilation[0];
       const x = j * o.stride[1] - o.padding[1] + v * o.dilation[1];
       const [a, b] = [delta.at([n, p, i, j]), weight.at([p, d % perGroup, u, v])];
-      found.push({ u, v, y, x, delta: a, weight: b, inside: y >= 0 && y < rows && x >= 0 && x < columns });
+      found.push({
+        u,
+        v,
+        y,
+        x,
+        delta: a,
+        weight: b,
+        inside: y >= 0 && y < rows && x >= 0 && x < columns,
+      });
     }
   }
   return found;

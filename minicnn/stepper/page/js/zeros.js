@@ -4,12 +4,26 @@
 
 const MOST_TERMS = 100000;
 const ACTIVATIONS = [
-  "Sigmoid", "Tanh", "ReLU", "ReLU6", "LeakyReLU", "ELU", "GELU", "GELUTanh", "SiLU", "Hardsigmoid",
-  "Hardswish", "Softplus",
+  "Sigmoid",
+  "Tanh",
+  "ReLU",
+  "ReLU6",
+  "LeakyReLU",
+  "ELU",
+  "GELU",
+  "GELUTanh",
+  "SiLU",
+  "Hardsigmoid",
+  "Hardswish",
+  "Softplus",
 ];
 const NO_TERMS = {
-  MaxPool2d: "lost maximum", AdaptiveMaxPool2d: "lost maximum", AvgPool2d: "in no window",
-  Conv2d: "in no window", Slice: "not taken", Gather: "not taken",
+  MaxPool2d: "lost maximum",
+  AdaptiveMaxPool2d: "lost maximum",
+  AvgPool2d: "in no window",
+  Conv2d: "in no window",
+  Slice: "not taken",
+  Gather: "not taken",
 };
 
 // The kind of cause that a factor of 0 beside δ is.
@@ -31,7 +45,8 @@ function whyZero(step, result, index) {
   let looked = 0;
   const note = (entry, kind, f = null) => {
     const key = `${kind} ${entry.step.number}`;
-    if (!causes.has(key)) causes.set(key, { kind, step: entry.step, count: 0, factor: f, way: wayTo(entry) });
+    if (!causes.has(key))
+      causes.set(key, { kind, step: entry.step, count: 0, factor: f, way: wayTo(entry) });
     causes.get(key).count += 1;
   };
   for (let k = 0; k < queue.length && looked < MOST_TERMS; k++) {
@@ -57,7 +72,14 @@ function followOne(entry, queue, seen, note) {
   for (const term of zeros) {
     const own = term.find((f) => f.value === 0 && f.symbol !== "δ");
     if (own) note(entry, reasonOf(entry.step, own), own);
-    else askUpstream(entry, term.find((f) => f.symbol === "δ"), queue, seen, note);
+    else
+      askUpstream(
+        entry,
+        term.find((f) => f.symbol === "δ"),
+        queue,
+        seen,
+        note,
+      );
   }
   return terms.length;
 }
@@ -75,6 +97,7 @@ function askUpstream(entry, delta, queue, seen, note) {
 
 function wayTo(entry) {
   const way = [];
-  for (let at = entry; at; at = at.before) way.unshift({ step: at.step, name: at.result.symbol, index: at.index });
+  for (let at = entry; at; at = at.before)
+    way.unshift({ step: at.step, name: at.result.symbol, index: at.index });
   return way;
 }
