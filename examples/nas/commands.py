@@ -98,7 +98,12 @@ def seen(records):
 
 
 def guarded(function, *arguments):
-    """The exit status of `function`; a user's mistake is one line, as is an interruption."""
+    """The exit status of `function`; a user's mistake is one line, as is an interruption.
+
+    It runs in one thread: maps this small are not worth dividing.
+    """
+    threads = mc.get_num_threads()
+    mc.set_num_threads(1)
     try:
         function(*arguments)
     except USER_ERRORS as error:
@@ -107,6 +112,8 @@ def guarded(function, *arguments):
     except KeyboardInterrupt:
         print("interrupted; with --out, the same command goes on from here", file=sys.stderr)
         return 130
+    finally:
+        mc.set_num_threads(threads)
     return 0
 
 
@@ -130,7 +137,6 @@ def run_search(method, description, argv=None):
 
 
 def _search(method, arguments, console):
-    mc.set_num_threads(1)  # maps this small are not worth dividing
     parts = load_parts(arguments.data_dir)
     start = time.perf_counter()
     with progress(console) as bar:

@@ -1,6 +1,6 @@
 """Three searches and the distribution of random cells, at the same budget.
 
-    python examples/nas/compare.py                     about ten minutes on two quiet cores
+    python examples/nas/compare.py                     ten to twelve minutes on two quiet cores
     python examples/nas/compare.py --budget 6000 --images 500 --seeds 2 --cells 12    a first look
 
 1. Each method searches, once a seed, with `--budget` training images: those of the search and
@@ -45,7 +45,7 @@ def parse_arguments(argv):
         description="Random search, an RNN controller and DARTS against random cells, "
         "at the same budget of training images."
     )
-    add_budget(parser, budget=60_000, images=1_500)
+    add_budget(parser, budget=54_000, images=1_500)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each method")
     parser.add_argument("--cells", type=int, default=60, help="random cells to compare with")
     parser.add_argument("--repeats", type=int, default=2, help="trainings of each compared cell")
@@ -109,7 +109,6 @@ def measure_path(out, cell):
 
 def run_tasks(title, tasks, arguments, total, console):
     """Run tasks, (function, path, *what it needs) each, and show how many images they have seen."""
-    mc.set_num_threads(1)  # maps this small are not worth dividing; processes are
     with progress(console) as bar:
         shown = bar.add_task(title, total=total)
 

@@ -98,12 +98,20 @@ def permutation_test(a, b):
     for chosen in itertools.combinations(range(len(pooled)), len(a)):
         mask = np.zeros(len(pooled), bool)
         mask[list(chosen)] = True
-        larger += abs(pooled[mask].mean() - pooled[~mask].mean()) >= observed - 1e-12
+        larger += bool(abs(pooled[mask].mean() - pooled[~mask].mean()) >= observed - 1e-12)
         total += 1
     return larger / total
 
 
 # ------------------------------------------------------------------ the table
+
+
+def count_of(number, thing):
+    """
+    >>> count_of(1, "run"), count_of(5, "run")
+    ('1 run', '5 runs')
+    """
+    return f"{number} {thing}{'s' if number != 1 else ''}"
 
 
 def against_the_median(result, method):
@@ -119,7 +127,7 @@ def verdicts(result):
         found = result.of(method)
         text = (
             f"- **{method}**: at least as good as the median random cell in "
-            f"{against_the_median(result, method)} of {len(found)} runs"
+            f"{against_the_median(result, method)} of {count_of(len(found), 'run')}"
         )
         if method != "random search":
             difference = 100 * (found.mean() - reference.mean())
@@ -147,7 +155,7 @@ def summary_table(result):
         found = result.of(method)
         beaten = np.mean([share_below(value, random) for value in found])
         rows.append(
-            f"| {method} ({len(found)} runs) | {found.mean():.3f} | {found.min():.3f}, "
+            f"| {method} ({count_of(len(found), 'run')}) | {found.mean():.3f} | {found.min():.3f}, "
             f"{found.max():.3f} | {beaten:.0%} | {result.spent(method, 'images').max():,} | "
             f"{result.spent(method, 'seconds').mean():.0f} |"
         )

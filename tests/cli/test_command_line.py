@@ -311,6 +311,25 @@ def test_ctrl_c(monkeypatch, capsys):
 # ---------------------------------------------------------------- as a program
 
 
+@pytest.mark.parametrize(("network", "option"), [("resnet20", "depth=5"), ("vgg11", "features=1")])
+def test_what_makes_a_network_this_one_is_no_option(capsys, network, option):
+    assert main(["summary", network, "--option", option]) == 1
+    name = option.partition("=")[0]
+    error = f"minicnn summary: {network}: '{name}' is what makes it this network, and no option\n"
+    assert capsys.readouterr() == ("", error)
+
+
+def test_every_network_knows_the_size_it_was_made_for():
+    from minicnn.cli.networks import SIZES, default_input
+    from minicnn.models.compound_scaling import PUBLISHED
+
+    layer = mc.nn.Conv2d(3, 1, 1)
+    for name, size in [*SIZES.items(), *[(n, p.image_size) for n, p in PUBLISHED.items()]]:
+        assert default_input(name, layer) == (1, 3, size, size)
+    assert set(SIZES) | set(PUBLISHED) <= set(mc.models.list_models())
+    assert default_input("resnet18", layer) == (1, 3, 224, 224)
+
+
 def program(*arguments, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "minicnn", *arguments],

@@ -1,11 +1,14 @@
 """Architecture search: the space of cells, their training, random search."""
 
+import doctest
 import itertools
 
 import evaluate
+import journal
 import numpy as np
 import pytest
 import random_search
+import report
 import space
 
 import minicnn as mc
@@ -129,6 +132,7 @@ def test_training_learns_and_is_the_same_for_the_same_seed(few_parts):
 def test_accuracy_is_the_share_of_right_answers(few_parts):
     class Zeros(mc.nn.Module):
         def forward(self, images):
+            assert not self.training
             return F.one_hot(mc.zeros(len(images), dtype=mc.int64), 10)
 
     expected = (few_parts.validation.labels.numpy() == 0).mean()
@@ -152,3 +156,13 @@ def test_random_search_keeps_the_best_of_what_it_drew():
     again = []
     random_search.search(lambda cell: again.append(cell) or 0.0, 4, seed=3)
     assert again == tried
+
+
+# ------------------------------------------------------------------ the examples in docstrings
+
+
+@pytest.mark.parametrize("module", [space, journal, report], ids=lambda module: module.__name__)
+def test_docstrings(module):
+    found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import commands
@@ -93,10 +94,7 @@ OPTIONS = [
 
 
 def run_compare(folder, *options):
-    where = []
-    for name in ("out", "results", "pictures"):
-        where += [f"--{name}", str(folder / name)]
-    return compare.main([*OPTIONS, *where, *options])
+    return compare.main([*OPTIONS, *folders(folder), *options])
 
 
 def without_seconds(folder):
@@ -186,22 +184,37 @@ def test_more_seeds_and_cells_can_follow(few_digits, compared, tmp_path, monkeyp
     assert (len(numbers["runs"]), len(numbers["random_cells"])) == (3, 7)
 
 
+def folders(folder):
+    """The options that say where everything goes."""
+    return [text for n in ("out", "results", "pictures") for text in (f"--{n}", str(folder / n))]
+
+
 def test_two_workers_find_what_one_finds(tmp_path):
-    """In processes of their own, with all digits and a mistake in between."""
-    command = [sys.executable, str(FOLDER / "compare.py"), *OPTIONS[:-2], "--seeds", "1"]
-    command += ["--cells", "4", "--repeats", "1"]
-    kept = []
-    for workers in ("2", "1"):
-        folder = tmp_path / workers
-        where = []
-        for name in ("out", "results", "pictures"):
-            where += [f"--{name}", str(folder / name)]
-        done = subprocess.run(
-            [*command, "--workers", workers, *where], capture_output=True, text=True, timeout=200
-        )
-        assert done.returncode == 0, done.stderr
-        kept.append(without_seconds(folder))
-    assert kept[0] == kept[1]
+    """In processes of their own, with all digits."""
+    options = [*OPTIONS[:4], "--seeds", "1", "--cells", "4", "--repeats", "1"]
+    command = [sys.executable, str(FOLDER / "compare.py"), *options, *folders(tmp_path / "two")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert compare.main([*options, "--workers", "1", *folders(tmp_path / "one")]) == 0
+    assert without_seconds(tmp_path / "two") == without_seconds(tmp_path / "one")
+    assert len(without_seconds(tmp_path / "one")) >= 3 + 4
+
+
+def test_ctrl_c_ends_all_processes(tmp_path):
+    command = [sys.executable, str(FOLDER / "compare.py"), "--budget", "1000000"]
+    command += ["--images", "50", "--seeds", "1"]
+    process = subprocess.Popen(
+        [*command, *folders(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while not (tmp_path / "out" / "controller-0.jsonl").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)  # the pipes close when the workers are gone too
+    assert process.returncode == 130
+    assert errors.decode().splitlines() == [
+        "interrupted; with --out, the same command goes on from here"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -85,22 +85,24 @@ def test_reinforce_is_the_gradient_of_the_expected_reward(baseline):
         below = expected_reward()
         parameter.array[...] = values
         slope = (above - below) / (2 * eps)
-        assert abs(slope) > 1e-6
+        if parameter.shape[0] > 1:  # a question with one answer has nothing to learn
+            assert abs(slope) > 1e-6
         found = -(parameter.grad.numpy() * direction).sum()
         assert found == pytest.approx(slope, rel=1e-5, abs=1e-9)
 
 
-def test_a_controller_learns_what_is_rewarded(monkeypatch):
-    monkeypatch.setattr(controller, "LEARNING_RATE", 0.05)
+@pytest.mark.parametrize(("rate", "least", "most"), [(0.05, 1.6, 2.0), (0.0, 0.0, 1.0)])
+def test_a_controller_learns_what_is_rewarded(monkeypatch, rate, least, most):
+    monkeypatch.setattr(controller, "LEARNING_RATE", rate)
     tried = []
 
     def reward(cell):
         tried.append((cell[0].op == "conv") + (cell[1].width == 8))
         return tried[-1] / 2
 
-    found = controller.search(reward, 150, seed=0)
+    found = controller.search(reward, 90, seed=0)
     assert (found[0].op, found[1].width) == ("conv", 8)
-    assert np.mean(tried[-30:]) > 1.6 > 1.0 > np.mean(tried[:20])  # by chance: 2/3
+    assert least <= np.mean(tried[-30:]) <= most  # by chance: 2/3
 
 
 def test_the_baseline_is_the_moving_mean_of_earlier_rewards(monkeypatch):

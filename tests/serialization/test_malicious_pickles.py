@@ -362,7 +362,9 @@ def test_calls_that_look_at_much_again_and_again(tmp_path, maker, format, monkey
     for long, function in cases.values():
         arguments = (long,) if isinstance(long, list) else long
         for calls in (5, 500):
-            value = [maker.Call(*function.split(), *arguments) for _ in range(calls)]
+            value = [maker.Call(*function.split()) for _ in range(calls)]
+            for call_again in value:
+                call_again.arguments = arguments  # one tuple, so that it is named again
             path = maker.save(tmp_path / "x.pth", value, format)
             if calls == 5:
                 assert len(load(path)) == 5
