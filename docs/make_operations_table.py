@@ -24,6 +24,17 @@ START, END = "<!-- operations: generated -->", "<!-- end of operations -->"
 
 IMAGES, LINE, ROWS, LABELS = (2, 4, 6, 6), (2, 4, 6), (3, 4), [0, 3, 1]
 
+# For unpooling: where the maxima of 2×2 windows lie.
+PLACES = F.max_pool2d(mc.rand(IMAGES), 2, return_indices=True)[1]
+
+# Where the textbook has it under another name.
+BOOK = {
+    "interpolate (nearest)": "interpolate_nearest",
+    "interpolate (bilinear)": "interpolate_bilinear",
+    "dropout2d": "dropout",
+    "stochastic_depth": "dropout",
+}
+
 # What to call: the shapes of the tensors, and the rest of the call.
 EXAMPLES = {
     "conv1d": ([LINE, (6, 4, 3)], F.conv1d),
@@ -41,7 +52,9 @@ EXAMPLES = {
     "adaptive_avg_pool2d": ([IMAGES], lambda x: F.adaptive_avg_pool2d(x, 4)),
     "adaptive_max_pool2d": ([IMAGES], lambda x: F.adaptive_max_pool2d(x, 4)),
     "lp_pool2d": ([IMAGES], lambda x: F.lp_pool2d(x, 2.0, 2)),
-    "interpolate": ([IMAGES], lambda x: F.interpolate(x, scale_factor=2)),
+    "max_unpool2d": ([(2, 4, 3, 3)], lambda x: F.max_unpool2d(x, PLACES, 2)),
+    "interpolate (nearest)": ([IMAGES], lambda x: F.interpolate(x, scale_factor=2)),
+    "interpolate (bilinear)": ([IMAGES], lambda x: F.interpolate(x, (9, 9), mode="bilinear")),
     "pixel_shuffle": ([IMAGES], lambda x: F.pixel_shuffle(x, 2)),
     "channel_shuffle": ([IMAGES], lambda x: F.channel_shuffle(x, 2)),
     "batch_norm": ([IMAGES, (4,), (4,)], lambda x, w, b: F.batch_norm(x, None, None, w, b, True)),
@@ -113,18 +126,19 @@ def row(name, texts):
     for operation in watch.operations:
         equations += [e for e in operation.equations if e not in equations]
         note_kernels(operation, kernels)
-    pattern = re.compile(rf"{name}(_(input|weight|bias))?(_gradients?)?")
+    pattern = re.compile(rf"{BOOK.get(name, name)}(_(input|weight|bias))?(_gradients?)?")
     book = [n for n in dir(textbook) if pattern.fullmatch(n)]
     fast = [k for k in kernels if "cpu" in variants(k)]
-    called = re.compile(rf"\b(F|mc|functional)\.{name}\b|[\"']{name}[\"' ,]")
+    word = re.escape({"getitem": "operator []"}.get(name, name.split(" ")[0]))
+    called = re.compile(rf"\b(F|mc|functional)\.{word}\b|[\"']{word}[\"' ,]")
     tests = [path for path, text in texts.items() if called.search(text)]
     tests.sort(key=lambda path: "parity" not in path.as_posix())  # those beside PyTorch first
     return [
         f"`{name}`",
         " ".join(f"`{operation.__name__}`" for operation in watch.operations),
         " ".join(equations),
-        " ".join(f"`{n}`" for n in book),
-        " ".join(f"`{k}`" + ("" if k in fast else " (plain)") for k in kernels),
+        " ".join(f"`{n}`" for n in book) or "–",
+        " ".join(f"`{k}`" + ("" if k in fast else " (plain)") for k in kernels) or "NumPy",
         " ".join(f"[{p.stem.removeprefix('test_')}]({p.relative_to(ROOT)})" for p in tests[:2]),
     ]
 
