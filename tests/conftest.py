@@ -1,12 +1,17 @@
 """What all tests share."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 import minicnn as mc
+
+# A shell ignores Ctrl-C on behalf of what it runs in the background; the tests of Ctrl-C send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Compiling a kernel takes seconds the first time: no test is decided by the clock.
 settings.register_profile("minicnn", deadline=None, print_blob=True, max_examples=60)
