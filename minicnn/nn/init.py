@@ -15,8 +15,8 @@ from contextvars import ContextVar
 
 import numpy as np
 
+from minicnn import drawing
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, real
-from minicnn.drawing import fill, normal, uniform
 from minicnn.dtypes import is_floating
 from minicnn.functions.operands import NUMBERS, fitting_number
 from minicnn.random import numpy_generator
@@ -119,7 +119,7 @@ def together():
     finally:
         _put_off.reset(before)
     left = [(t, draw) for t, changes, draw in notes.values() if t._version.changes == changes]
-    fill([(t.array, draw) for t, draw in left], numpy_generator(None))
+    drawing.fill([(t.array, draw) for t, draw in left], numpy_generator(None))
     for t, _ in left:
         t._version.changes += 1
 
@@ -135,7 +135,7 @@ def _draw(name, tensor, draw, generator):
 
 def _draw_now(name, tensor, draw, generator):
     tensor._writable(name)
-    fill([(tensor.array, draw)], numpy_generator(generator))
+    drawing.fill([(tensor.array, draw)], numpy_generator(generator))
     tensor._version.changes += 1
     return tensor
 
@@ -158,7 +158,7 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
     _numbers("uniform_", a=a, b=b)
     if not a <= b or not math.isfinite(b - a):
         raise ArgumentError(f"uniform_: expected a ≤ b, both finite, got a={a} and b={b}")
-    return _draw("uniform_", tensor, uniform(a, b), generator)
+    return _draw("uniform_", tensor, drawing.uniform(a, b), generator)
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
@@ -167,7 +167,7 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
     _numbers("normal_", mean=mean, std=std)
     if not std >= 0:
         raise ArgumentError(f"normal_: std must be at least 0, got {std}")
-    return _draw("normal_", tensor, normal(mean, std), generator)
+    return _draw("normal_", tensor, drawing.normal(mean, std), generator)
 
 
 def constant_(tensor, val):
@@ -268,7 +268,7 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     inside = (math.erf((b - mean) / std / 2**0.5) - math.erf((a - mean) / std / 2**0.5)) / 2
     if inside <= 0.3:
         return _overwrite(name, tensor, _drawn_in_tail(tensor.shape, mean, std, a, b, rng))
-    _draw_now(name, tensor, normal(mean, std), generator)
+    _draw_now(name, tensor, drawing.normal(mean, std), generator)
     values = tensor.array
     outside = (values < a) | (values > b)
     while outside.any():

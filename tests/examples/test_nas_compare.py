@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -204,13 +205,20 @@ def test_ctrl_c_ends_all_processes(tmp_path):
     command = [sys.executable, str(FOLDER / "compare.py"), "--budget", "1000000"]
     command += ["--images", "50", "--seeds", "1"]
     process = subprocess.Popen(
-        [*command, *folders(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, *folders(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    while not (tmp_path / "out" / "controller-0.jsonl").exists():
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)  # the pipes close when the workers are gone too
+    try:
+        while not (tmp_path / "out" / "controller-0.jsonl").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)  # the pipes close when the workers are gone too
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)  # a failure must not leave workers behind
+        raise
     assert process.returncode == 130
     assert errors.decode().splitlines() == [
         "interrupted; with --out, the same command goes on from here"
