@@ -322,7 +322,7 @@ def test_blocks_of_the_users_may_look_at_their_initial_values():
 
 def test_what_a_file_replaces_is_not_drawn(tmp_path, monkeypatch):
     mc.save(models.lenet5().state_dict(), tmp_path / "x.safetensors")
-    monkeypatch.setattr(init, "fill", lambda fillings, rng: drawn.extend(fillings))
+    monkeypatch.setattr(init.drawing, "fill", lambda fillings, rng: drawn.extend(fillings))
     drawn = []
     models.lenet5(weights=tmp_path / "x.safetensors")
     assert drawn == []
