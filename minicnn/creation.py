@@ -123,25 +123,30 @@ def _made(name, array, dtype, device, requires_grad, default=float32):
     _device(name, device)
     dtype = default if dtype is None else as_dtype(dtype, name)
     requires_grad = requires_grad is not None and flag(name, "requires_grad", requires_grad)
-    with np.errstate(all="ignore"):
-        return Tensor(array.astype(dtype, copy=False), requires_grad)
+    if array.dtype != dtype:
+        with np.errstate(all="ignore"):
+            array = array.astype(dtype)
+    return Tensor(array, requires_grad)
+
+
+def _filled(name, make, shape, dtype, device, requires_grad):
+    dtype = float32 if dtype is None else as_dtype(dtype, name)
+    return _made(name, make(shape, dtype), dtype, device, requires_grad)
 
 
 def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of zeros."""
-    return _made("zeros", np.zeros(_shape("zeros", sizes, size)), dtype, device, requires_grad)
+    return _filled("zeros", np.zeros, _shape("zeros", sizes, size), dtype, device, requires_grad)
 
 
 def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of ones."""
-    return _made("ones", np.ones(_shape("ones", sizes, size)), dtype, device, requires_grad)
+    return _filled("ones", np.ones, _shape("ones", sizes, size), dtype, device, requires_grad)
 
 
 def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor whose values are whatever was in memory."""
-    shape = _shape("empty", sizes, size)
-    dtype = float32 if dtype is None else as_dtype(dtype, "empty")
-    return _made("empty", np.empty(shape, dtype), dtype, device, requires_grad)
+    return _filled("empty", np.empty, _shape("empty", sizes, size), dtype, device, requires_grad)
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):

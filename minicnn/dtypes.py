@@ -28,6 +28,8 @@ def as_dtype(dtype, operation="dtype"):
     >>> as_dtype("float64"), as_dtype(float)
     (dtype('float64'), dtype('float64'))
     """
+    if isinstance(dtype, np.dtype) and dtype in DTYPES:
+        return dtype
     try:
         found = np.dtype(dtype).newbyteorder("=") if dtype is not None else None
     except TypeError:

@@ -69,25 +69,30 @@ class Module:
     # ------------------------------------------------------------------ attributes
 
     def __setattr__(self, name, value):
-        if "_modules" not in self.__dict__:
+        own = self.__dict__
+        if "_modules" not in own:
             raise ArgumentError(
                 f"{type(self).__name__}: call super().__init__() before setting attributes"
             )
-        homes = {Parameter: self._parameters, Module: self._modules}
-        for kind, home in homes.items():
-            if isinstance(value, kind):
-                self._put(home, name, value)
-                return
-        for home in (self._parameters, self._modules, self._buffers):
-            if name in home:
-                if value is not None and not (home is self._buffers and isinstance(value, Tensor)):
-                    raise DtypeError(
-                        f"{type(self).__name__}: {name!r} is one of its parameters, modules or "
-                        f"buffers and cannot become a {type(value).__name__}; del it first"
-                    )
-                home[name] = value
-                return
-        object.__setattr__(self, name, value)
+        if isinstance(value, Parameter):
+            self._put(own["_parameters"], name, value)
+        elif isinstance(value, Module):
+            self._put(own["_modules"], name, value)
+        else:
+            for kind in ("_parameters", "_modules", "_buffers"):
+                if name in own[kind]:
+                    self._replace(kind, name, value)
+                    return
+            object.__setattr__(self, name, value)
+
+    def _replace(self, kind, name, value):
+        """Set one of its parameters, modules or buffers to what is none: to None, or a tensor."""
+        if value is not None and not (kind == "_buffers" and isinstance(value, Tensor)):
+            raise DtypeError(
+                f"{type(self).__name__}: {name!r} is one of its parameters, modules or "
+                f"buffers and cannot become a {type(value).__name__}; del it first"
+            )
+        self.__dict__[kind][name] = value
 
     def _put(self, home, name, value):
         """Set a name in one of the homes, where it keeps its place; it leaves the others."""
@@ -163,8 +168,10 @@ class Module:
 
     def _has(self, name):
         """Whether there is an attribute of that name (``name in dir(self)`` makes a long list)."""
-        homes = self.__dict__, self._parameters, self._modules, self._buffers
-        return hasattr(type(self), name) or any(name in home for home in homes)
+        own = self.__dict__
+        if name in own or hasattr(type(self), name):
+            return True
+        return name in own["_parameters"] or name in own["_modules"] or name in own["_buffers"]
 
     # ------------------------------------------------------------------ hooks
 

@@ -3,7 +3,7 @@
 import warnings
 
 from minicnn.checks import ArgumentError, ShapeError
-from minicnn.creation import ones, zeros
+from minicnn.creation import empty
 from minicnn.dtypes import int64
 from minicnn.functions.shaping import squeeze, unsqueeze
 from minicnn.nn import functional as F
@@ -18,7 +18,7 @@ class _Affine(Module):
 
     def _make_affine(self, shape, affine, bias, device, dtype):
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            values = Parameter(ones(shape, device=device, dtype=dtype)) if wanted else None
+            values = Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None
             self.register_parameter(name, values)
 
     def reset_parameters(self):
@@ -55,9 +55,9 @@ class _Statistics(_Affine):
         buffers = {"running_mean": None, "running_var": None, "num_batches_tracked": None}
         if track_running_stats:
             shape = (self.num_features,)
-            buffers["running_mean"] = zeros(shape, device=device, dtype=dtype)
-            buffers["running_var"] = ones(shape, device=device, dtype=dtype)
-            buffers["num_batches_tracked"] = zeros((), device=device, dtype=int64)
+            buffers["running_mean"] = empty(shape, device=device, dtype=dtype)
+            buffers["running_var"] = empty(shape, device=device, dtype=dtype)
+            buffers["num_batches_tracked"] = empty((), device=device, dtype=int64)
         for name, values in buffers.items():
             self.register_buffer(name, values)
         self.reset_parameters()
