@@ -29,14 +29,16 @@ def as_tuple(operation, argument, value, n, minimum, exact=False):
     try:
         integers = tuple(integer(operation, argument, v) for v in values)
     except DtypeError:
+        several = f" or {n} integers" if n > 1 else ""
         raise DtypeError(
-            f"{operation}: {argument} must be an integer or {n} integers, got {value!r}"
+            f"{operation}: {argument} must be an integer{several}, got {value!r}"
         ) from None
     if len(integers) == 1 and not exact:
         integers *= n
     if len(integers) != n:
+        several = f" or {n}" if n > 1 else ""
         raise ArgumentError(
-            f"{operation}: {argument} must be one integer or {n}, got {len(integers)}: {value!r}"
+            f"{operation}: {argument} must be one integer{several}, got {len(integers)}: {value!r}"
         )
     if max(integers) >= 2**31:
         raise ArgumentError(f"{operation}: {argument} must be below 2³¹, got {value!r}")

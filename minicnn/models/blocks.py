@@ -5,6 +5,7 @@ The names, arguments and insides are torchvision's, so that published weights fi
 """
 
 from minicnn import nn
+from minicnn.checks import ArgumentError
 
 
 def make_divisible(v, divisor, min_value=None):
@@ -17,9 +18,17 @@ def make_divisible(v, divisor, min_value=None):
         divisor: what the result is a multiple of.
         min_value: the least result; `divisor` unless given.
 
+    Raises:
+        ArgumentError: `v` is 0 or less, as with a width of 0 or less.
+
     >>> make_divisible(32 * 0.75, 8), make_divisible(11, 8), make_divisible(10, 8)
     (24, 16, 16)
     """
+    if not v > 0:
+        raise ArgumentError(
+            f"make_divisible: a number of channels must be above 0, got {v}; is the width (such as "
+            "width_mult) above 0?"
+        )
     least = divisor if min_value is None else min_value
     rounded = max(least, int(v + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * v else rounded

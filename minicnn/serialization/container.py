@@ -146,17 +146,16 @@ def load(f, map_location=None, *, weights_only=None, mmap=None):
     Returns:
         The value that was given to `save`. For a safetensors file written by another program, a
         dictionary of tensors by name. For a PyTorch file what it holds, kinds of dictionary as
-            plain ones, parameters as tensors; bfloat16, which minicnn does not have, as float32, in
-            which every bfloat16 has a place; tensors that share memory still share it. Tensors are
-            on the CPU and do not require grad.
+            plain ones, parameters as tensors; tensors that share memory still share it. bfloat16,
+            which minicnn does not have, becomes float32, in which every bfloat16 has a place.
+            Tensors are on the CPU and do not require grad.
 
     Raises:
         FileNotFoundError: there is no such file.
         ArgumentError: not a file of these kinds, or a damaged one; one written by a newer minicnn;
             a PyTorch file that holds something else than what is named above;
             ``weights_only=False``; another device than the CPU.
-        DtypeError: a tensor of a dtype that minicnn does not have, such as int8, or, in a
-            safetensors file, bfloat16.
+        DtypeError: a tensor of a dtype that minicnn does not have, such as int8.
 
     >>> import minicnn as mc, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
@@ -212,7 +211,7 @@ def _load(path, shown, mmap=None):
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-            arrays = {name: _read(file, name, shown) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: _read(file, path, name, shown) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         if isinstance(error, ArgumentError):
             raise
@@ -254,8 +253,10 @@ def _check_is_file(path):
         raise ArgumentError(f"load: {str(path)!r} is not a file; give the name of a file")
 
 
-def _read(file, name, shown):
+def _read(file, path, name, shown):
     dtype = file.get_slice(name).get_dtype()
+    if dtype == "BF16":
+        return _read_bfloat16(path, name)
     if dtype not in SAFETENSORS_DTYPES:
         raise DtypeError(
             f"load: tensor {name!r} in {shown} has dtype {dtype}, which minicnn does not "
@@ -268,6 +269,21 @@ def _read(file, name, shown):
             "that are neither 0 nor 1"
         )
     return array
+
+
+def _read_bfloat16(path, name):
+    """float32 of a tensor for which NumPy has no dtype.
+
+    The place in the file is read from its header, which `safe_open` has checked: the length of the
+    header in 8 bytes, the header as JSON, the tensors.
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(length))[name]
+        begin, end = entry["data_offsets"]
+        file.seek(8 + length + begin)
+        halves = np.frombuffer(file.read(end - begin), "<u2")
+    return pytorch.widened(halves).reshape(entry["shape"])
 
 
 def _from_tree(text, arrays, shown):

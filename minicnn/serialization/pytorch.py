@@ -226,10 +226,8 @@ def _elements(part, dtype):
     if dtype == "bool" and part.size and part.max() > 1:
         raise Refused("is damaged: a tensor of dtype bool has bytes that are neither 0 nor 1")
     if dtype == "bfloat16":
-        # A bfloat16 is the first half of a float32, so that nothing is lost.
         whole = part.size // 2 * 2
-        half = np.frombuffer(part[:whole].tobytes(), _FOUND_AS[dtype])
-        return (half.astype(np.uint32) << 16).view(np.float32)
+        return widened(np.frombuffer(part[:whole].tobytes(), _FOUND_AS[dtype]))
     found = np.dtype(dtype)
     part = part[: part.size // found.itemsize * found.itemsize]
     if part.ctypes.data % found.itemsize:  # within a file anything may begin anywhere
@@ -237,6 +235,11 @@ def _elements(part, dtype):
     if sys.byteorder == "big":
         return part.view(found.newbyteorder("<")).astype(found)
     return part.view(found)
+
+
+def widened(halves):
+    """bfloat16 as float32, of which it is the first half: nothing is lost."""
+    return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 def _strided(elements, view, first):

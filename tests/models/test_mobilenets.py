@@ -296,3 +296,10 @@ def test_initial_values():
 def test_options_that_do_not_fit_are_refused(build, error, text):
     with pytest.raises(error, match=text):
         build()
+
+
+@pytest.mark.parametrize("build", [mobilenet_v1, mobilenet_v2, mobilenet_v3_small])
+@pytest.mark.parametrize("width", [0, -1.0])
+def test_a_width_that_leaves_no_channels(build, width):
+    with pytest.raises(ArgumentError, match="must be above 0, got"):
+        build(width_mult=width)

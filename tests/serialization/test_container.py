@@ -1,3 +1,4 @@
+import json
 import math
 import struct
 from collections import OrderedDict
@@ -243,3 +244,23 @@ def test_paths(tmp_path):
         load(tmp_path / "lenet.safetensor")
     with pytest.raises(FileNotFoundError, match=r"^load: there is no file '.*nowhere.x'$"):
         load(tmp_path / "nowhere" / "x")
+
+
+def test_bfloat16_of_another_program_becomes_float32(tmp_path):
+    numbers = np.array([[1.0, -2.5], [0.15625, np.inf], [3e38, -0.0]], "float32")
+    halves = (numbers.view(np.uint32) >> 16).astype("<u2")
+    content = {"first": np.arange(4, dtype="<f4"), "w": halves}
+    entries, end = {}, 0
+    for name, array in content.items():
+        begin, end = end, end + array.nbytes
+        dtype = "BF16" if name == "w" else "F32"
+        entries[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [begin, end]}
+    header = json.dumps(entries).encode()
+    path = tmp_path / "x.safetensors"
+    content = b"".join(array.tobytes() for array in content.values())
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content)
+    found = mc.load(path)["w"].array
+    assert found.dtype == np.float32 and found.shape == (3, 2)
+    expected = (halves.astype(np.uint32) << 16).view(np.float32)
+    assert found.tobytes() == expected.tobytes()
+    assert found[0].tolist() == [1, -2.5] and found[1, 1] == np.inf
