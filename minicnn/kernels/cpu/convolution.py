@@ -12,6 +12,8 @@ innermost loops. What is between them is here:
 The work is cut into pieces whose operands stay in the cache of one core (256 kB to 1 MB).
 """
 
+import math
+
 import numpy as np
 from numba import prange
 
@@ -20,10 +22,14 @@ from minicnn.kernels.cpu import depthwise
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
 from minicnn.kernels.cpu.vectors import DOTS, TILES, WIDTH, make_dots, make_tile
+from minicnn.kernels.cpu.weight_gradient import weight_gradient
 from minicnn.kernels.registry import register
 from minicnn.kernels.threads import get_num_threads
+from minicnn.kernels.workspace import workspace
 
 CACHE = 64 * 2**10  # floats that a stretch of lines may have to stay in the cache
+# From so many maps and k's on δ is turned round for the weight gradient (`weight_gradient.py`).
+MAPS_TO_TURN, STEPS_TO_TURN = 12, 16
 DELTA_CACHE = 192 * 2**10  # floats of δ that the weight gradient goes through at a time
 
 _tile0, _tile1, _tile2, _tile3 = (make_tile(*shape) for shape in TILES)
@@ -218,11 +224,11 @@ def _choose(maps, length):
     return max(range(len(TILES)), key=used)
 
 
-def _laid_out(x, before, parts, rows, pitch, room):
+def _laid_out(x, before, parts, rows, pitch, room, name="lines"):
     """The images as lines, flat; behind them is `room` for what a last rectangle reads in vain."""
     n, c = x.shape[:2]
     size = n * c * parts[0] * parts[1] * rows * pitch
-    lines = np.empty(size + room, np.float32)
+    lines = workspace(name, size + room)
     lines[size:] = 0
     _lay_out(np.ascontiguousarray(x), lines, before, parts, rows, pitch)
     return lines
@@ -234,7 +240,7 @@ def _weights(w, groups, entries, rows, swap):
     w = np.ascontiguousarray(w).reshape(groups, f // groups, c, kh * kw)
     outer, inner = (c, f // groups) if swap else (f // groups, c)
     shape = (groups, -(-outer // rows), inner * len(entries), rows)
-    packed = np.empty(shape, np.float32)
+    packed = workspace("weights", math.prod(shape)).reshape(shape)
     _pack(w, entries, packed, swap)
     return packed
 
@@ -320,15 +326,27 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         return depthwise.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation)
     if not _is_direct(delta, x):
         return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
-    (n, f, oh, ow), (_, c, *size) = delta.shape, x.shape
+    (n, f, oh, ow), (_, c, *size), kernel = delta.shape, x.shape, tuple(kernel)
     maps, per_group = f // groups, c // groups
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     if lines.copied:
         source = _laid_out(x, padding, lines.parts, lines.rows, lines.pitch, 0)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
+    sizes = n, c * lines.plane, per_group * lines.plane
+    if not lines.copied and kernel == (1, 1) and groups == 1 and c < f and c >= MAPS_TO_TURN:
+        # A product of two matrices: the smaller one is turned round.
+        sizes, offset = (n, f * oh * ow, f * oh * ow), np.arange(f) * (oh * ow)
+        delta = np.ascontiguousarray(delta).reshape(-1)
+        dw = weight_gradient(source.reshape(n, c, oh, ow), delta, sizes, offset, ow, 1, lines.out)
+        return np.ascontiguousarray(dw[0].T).reshape(f, c, 1, 1)
+    if maps >= MAPS_TO_TURN and len(lines.offset) >= STEPS_TO_TURN:
+        dw = weight_gradient(
+            np.ascontiguousarray(delta), source, sizes, lines.offset, lines.pitch, groups, lines.out
+        )
+        return dw.reshape(f, per_group, *kernel)
     if lines.pitch != ow:  # zeros where there is no window
-        delta = _laid_out(delta, (0, 0), (1, 1), oh, lines.pitch, 0)
+        delta = _laid_out(delta, (0, 0), (1, 1), oh, lines.pitch, 0, "delta lines")
     else:
         delta = np.ascontiguousarray(delta).reshape(-1)
     line, length = oh * lines.pitch, (oh - 1) * lines.pitch + ow
@@ -336,7 +354,6 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
     stretch = length if maps * length <= DELTA_CACHE else DELTA_CACHE // maps // WIDTH * WIDTH
     dw = np.empty((groups, maps, per_group * kernel[0] * kernel[1]), np.float32)
     _weight_gradient(
-        delta, maps, line, length, source, (n, c * lines.plane, per_group * lines.plane),
-        lines.offset, dw, (some, max(WIDTH, stretch)),
+        delta, maps, line, length, source, sizes, lines.offset, dw, (some, max(WIDTH, stretch)),
     )  # fmt: skip
     return dw.reshape(f, per_group, *kernel)

@@ -1,4 +1,4 @@
-"""Two inner loops, written as vector instructions: where the time of a convolution goes.
+"""Inner loops, written as vector instructions: where the time of a convolution goes.
 
 A processor does most when it multiplies and adds whole vectors of numbers (16 floats of 32 bits
 with AVX-512, 8 with AVX2) that are in registers. What is written here in LLVM's language could be
@@ -15,6 +15,13 @@ from wherever `offset[k]` says, and multiplies them with `rows` weights.
 `dots` computes a rectangle of δ · Xᵀ, in which the sum runs along the vectors:
 
     D[i, j] = Σ_n Σ_v d[n, first_d[i] + v] · x[n, first_x[j] + v]
+
+`outer` computes a rectangle of (δ · Xᵀ)ᵀ when δ has been turned round, so that the maps of a place
+lie side by side: for each place a few numbers of x, times vectors of maps.
+
+    D[i, v] += Σ_n Σ_r Σ_q x[first[i] + place(n, r, q)] · d[place'(n, r, q), v]
+
+`transpose` turns round a square of `WIDTH` · `WIDTH` numbers in registers.
 """
 
 from llvmlite import binding, ir
@@ -36,6 +43,9 @@ WIDTH, REGISTERS = _width()
 # into the registers. Which one wastes least depends on how many maps there are.
 TILES = ((14, 2), (8, 3), (6, 4), (4, 6)) if REGISTERS == 32 else ((6, 2), (4, 2), (2, 4), (1, 8))
 DOTS = (4, 6) if REGISTERS == 32 else (2, 4)
+OUTERS = (
+    ((14, 2), (28, 1), (9, 3), (7, 4)) if REGISTERS == 32 else ((6, 2), (12, 1), (4, 3), (3, 4))
+)
 
 _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)
@@ -250,3 +260,108 @@ def make_dots(rows, columns):
         return signature, generate
 
     return dots
+
+
+def make_outer(rows, vectors):
+    """The inner loop `outer` for rectangles of `rows` × `vectors` vectors.
+
+    It is called in a Numba kernel as ``outer(images, lines, length, x, x0, first, i0, x_image,
+    x_line, d, d0, d_image, out, o0)``. What row i multiplies with begins at ``x0 + first[i0 + i]``;
+    from one image to the next it is ``x_image`` further, from one of its `lines` to the next
+    ``x_line``, and within a line the `length` places follow each other. In d all places of an image
+    follow each other, each with its vectors; the next image is ``d_image`` further. The rectangle
+    is *added* to ``out[o0]`` and what follows, row after row.
+    """
+
+    @intrinsic
+    def outer(_, images, lines, length, x, x0, first, i0, x_image, x_line, d, d0, d_image, out, o0):
+        index = types.intp
+        signature = types.void(
+            index, index, index, x, index, first, index, index, index, d, index, index, out, index
+        )
+
+        def generate(context, builder, signature, arguments):
+            code = _Code(context, builder, signature)
+            images, lines, length, x, x0, first, i0, x_image, x_line = arguments[:9]
+            d, d0, d_image, out, o0 = arguments[9:]
+            x = code.at(code.data(3, x), x0)
+            first = code.at(code.data(5, first), i0)
+            d = code.at(code.data(9, d), d0)
+            out = code.at(code.data(12, out), o0)
+            pairs = [(i, j) for i in range(rows) for j in range(vectors)]
+            targets = [code.at(out, code.constant((i * vectors + j) * WIDTH)) for i, j in pairs]
+            starts = [
+                code.at(x, builder.load(code.at(first, code.constant(i)))) for i in range(rows)
+            ]
+            step = code.constant(vectors * WIDTH)
+
+            def image(n, sums):
+                x_n, d_n = builder.mul(n, x_image), code.at(d, builder.mul(n, d_image))
+
+                def line(r, sums):
+                    x_r = builder.add(x_n, builder.mul(r, x_line))
+                    d_r = code.at(d_n, builder.mul(builder.mul(r, length), step))
+
+                    def place(q, sums):
+                        d_q, x_q = code.at(d_r, builder.mul(q, step)), builder.add(x_r, q)
+                        read = [
+                            code.load(code.at(d_q, code.constant(j * WIDTH)))
+                            for j in range(vectors)
+                        ]
+                        pixels = [
+                            code.spread(builder.load(code.at(start, x_q))) for start in starts
+                        ]
+                        return [
+                            code.multiply_add(pixels[i], read[j], total)
+                            for (i, j), total in zip(pairs, sums, strict=True)
+                        ]
+
+                    return code.loop(length, sums, place)
+
+                return code.loop(lines, sums, line)
+
+            sums = code.loop(images, [code.load(target) for target in targets], image)
+            for total, target in zip(sums, targets, strict=True):
+                code.store(total, target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return outer
+
+
+@intrinsic
+def transpose(_, x, x0, x_pitch, y, y0, y_pitch):
+    """``y[y0 + j * y_pitch + i] = x[x0 + i * x_pitch + j]`` for i, j = 0 … WIDTH − 1."""
+    index = types.intp
+    signature = types.void(x, index, index, y, index, index)
+
+    def generate(context, builder, signature, arguments):
+        code = _Code(context, builder, signature)
+        x, x0, x_pitch, y, y0, y_pitch = arguments
+        x, y = code.at(code.data(0, x), x0), code.at(code.data(3, y), y0)
+
+        def row(start, pitch, i):
+            return code.at(start, builder.mul(pitch, code.constant(i)))
+
+        rows = [code.load(row(x, x_pitch, i)) for i in range(WIDTH)]
+        # Of two rows half of the numbers change places: those that lie `half` apart in both
+        # directions, for half = 1, 2, 4, …: so every number comes to its place in log2 steps.
+        half = 1
+        while half < WIDTH:
+            new = list(rows)
+            for i in range(WIDTH):
+                if i & half:
+                    continue
+                a, b = rows[i], rows[i + half]
+                first = [k if not k & half else WIDTH + k - half for k in range(WIDTH)]
+                second = [k + half if not k & half else WIDTH + k for k in range(WIDTH)]
+                for target, order in ((i, first), (i + half, second)):
+                    mask = ir.Constant(ir.VectorType(_INT32, WIDTH), order)
+                    new[target] = builder.shuffle_vector(a, b, mask)
+            rows, half = new, 2 * half
+        for j in range(WIDTH):
+            code.store(rows[j], row(y, y_pitch, j))
+        return context.get_dummy_value()
+
+    return signature, generate
