@@ -10,23 +10,18 @@ and pictures of the curves, the first layer's kernels, the confusion matrix and 
 """
 
 import argparse
-import json
 import math
-import signal
 import sys
-import time
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import minicnn as mc
 import minicnn.nn.functional as F
-from minicnn import checks, data, nn, optim, plot
+from minicnn import checks, data, nn, optim, plot, training
 from minicnn.data import transforms as T
-from minicnn.training import DivergenceError, check_loss, load_checkpoint, save_checkpoint
+from minicnn.training.callbacks.log import write_log
 
 # The digits' recipe was tuned on a validation split of the training images, never on the test
 # images. The other one is the LeNet of the textbooks, which its published figures belong to; it
@@ -61,13 +56,14 @@ RECIPES = {
         "std": 0.3530,
     },
 }
+CHECKPOINT = "checkpoint.safetensors"
 USER_ERRORS = (
     checks.ArgumentError,
     checks.DtypeError,
     checks.IndexRangeError,
     checks.MissingPartError,
     checks.ShapeError,
-    DivergenceError,
+    training.DivergenceError,
     OSError,
 )
 
@@ -146,15 +142,28 @@ def load_images(options, train, transform=None):
     return data.BundledMNIST(train, transform)
 
 
+class RandomShift:
+    """Moves an image by up to `most` pixels; what it leaves is background.
+
+    As RandomCrop(28, padding=most) does, but with the numbers of `generator`.
+    """
+
+    def __init__(self, most, generator):
+        self.most, self.generator = most, generator
+
+    def __call__(self, image):
+        top, left = (self.generator.numpy.integers(2 * self.most + 1) for _ in "yx")
+        height, width = image.shape
+        return np.pad(image, self.most)[top : top + height, left : left + width]
+
+
 def make_loaders(options, generator):
     """Loaders for training, validation (or None) and test."""
-    to_input = [T.ToTensor(), T.Normalize(options["mean"], options["std"])]
-    moved = [T.RandomCrop(28, padding=options["shift"], generator=generator)]
-    as_it_is, training = (
-        T.Compose(to_input),
-        T.Compose((moved if options["shift"] else []) + to_input),
-    )
-    train, validation = load_images(options, True, training), None
+    as_it_is = T.Compose([T.ToTensor(), T.Normalize(options["mean"], options["std"])])
+    varied = as_it_is
+    if options["shift"]:
+        varied = T.Compose([RandomShift(options["shift"], generator), as_it_is])
+    train, validation = load_images(options, True, varied), None
     if options["validation"]:
         # The same images for every seed: a generator of its own, always started alike.
         parts = [
@@ -182,181 +191,54 @@ def make_model(options):
     return model
 
 
-def train_epoch(model, loader, optimizer, scheduler, run, show):
-    """One epoch, or what is left of it; False if it was interrupted."""
-    model.train()
-    for batch, (images, labels) in enumerate(loader):
-        if batch < run.batch:
-            continue  # done before the run was stopped; loading it used up its random numbers
-        logits = model(images)
-        loss = F.cross_entropy(logits, labels)
-        check_loss(loss.item(), model, images, step=run.epoch * len(loader) + batch + 1)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if scheduler:
-            scheduler.step()
-        run.count(loss.item(), logits, labels)
-        show(run, len(loader))
-        if run.interrupted:
-            return False
-    return True
+class SeedEpochs(training.Callback):
+    """Order and shifts depend on seed and epoch alone."""
+
+    def __init__(self, generator, seed):
+        self.generator, self.seed = generator, seed
+
+    def on_epoch_begin(self, run):
+        self.generator.manual_seed(self.seed * 100_003 + run.epoch)
 
 
-@mc.no_grad()
-def evaluate(model, loader):
-    """The mean loss, the accuracy, and for each image (true class, predicted, confidence)."""
-    model.eval()
-    loss, truth, predicted, confidence = 0.0, [], [], []
-    for images, labels in loader:
-        logits = model(images)
-        loss += F.cross_entropy(logits, labels, reduction="sum").item()
-        best, classes = mc.softmax(logits, 1).max(1)
-        truth += labels.tolist()
-        predicted += classes.tolist()
-        confidence += best.tolist()
-    truth, predicted = np.array(truth), np.array(predicted)
-    accuracy = float((truth == predicted).mean())
-    return loss / len(truth), accuracy, (truth, predicted, np.array(confidence))
-
-
-class Run:
-    """Where a run stands, and what it has measured."""
-
-    def __init__(self):
-        self.epoch = 0
-        self.history = []
-        self.interrupted = False
-        self.start_epoch()
-
-    def start_epoch(self):
-        self.batch = self.images = self.correct = 0
-        self.loss = 0.0
-        self.seen_now = 0  # images since the clock started; not those before a resume
-        self.clock = time.perf_counter()
-
-    def count(self, loss, logits, labels):
-        self.batch += 1
-        self.images += len(labels)
-        self.seen_now += len(labels)
-        self.loss += loss * len(labels)
-        self.correct += int((logits.argmax(1) == labels).sum())
-
-    @property
-    def rate(self):
-        return self.seen_now / max(time.perf_counter() - self.clock, 1e-9)
-
-    def metrics(self):
-        return {
-            "epoch": self.epoch + 1,
-            "train_loss": self.loss / self.images,
-            "train_accuracy": self.correct / self.images,
-            "images_per_second": round(self.rate, 1),
-        }
-
-    def position(self):
-        names = ("epoch", "batch", "images", "correct", "loss")
-        return {name: getattr(self, name) for name in names}
-
-    def go_to(self, position, history):
-        self.start_epoch()
-        self.history = history
-        for name, value in position.items():
-            setattr(self, name, value)
-
-
-@contextmanager
-def finishing_the_step(run):
-    """Ctrl-C asks the run to stop after the step it is in; a second one stops at once."""
-
-    def ask(*_):
-        if run.interrupted:
-            raise KeyboardInterrupt
-        run.interrupted = True
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def train(model, loaders, options, run, save, console, plain):
-    """All epochs that are left; False if the run was interrupted."""
-    training, validation, _, generator, optimizer, scheduler = loaders
-    with nullcontext() if plain else progress_bar(console) as bar, finishing_the_step(run):
-        show = make_show(bar, options["epochs"], len(training))
-        while run.epoch < options["epochs"]:
-            # Order and shifts depend on seed and epoch alone, so a resumed epoch is the same one.
-            generator.manual_seed(options["seed"] * 100_003 + run.epoch)
-            if train_epoch(model, training, optimizer, scheduler, run, show):
-                metrics = run.metrics()
-                if validation:
-                    metrics["val_loss"], metrics["val_accuracy"], _ = evaluate(model, validation)
-                run.history.append(metrics)
-                console.print(epoch_line(metrics, options["epochs"]), highlight=False)
-                run.epoch += 1
-                run.start_epoch()
-            save()
-            if run.interrupted:
-                return False
-    return True
-
-
-# ---------------------------------------------------------------------------- what is shown
-
-
-def progress_bar(console):
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
+def train(model, loaders, generator, options, folder, console, plain):
+    """All epochs that are left; returns the run."""
+    loader, validation, _ = loaders
+    optimizer = optim.SGD(
+        model.parameters(), options["lr"], options["momentum"], 0, options["weight_decay"]
+    )
+    steps = options["epochs"] * len(loader)
+    cosine = options["schedule"] == "cosine"
+    callbacks = [
+        SeedEpochs(generator, options["seed"]),
+        training.TrainingMetrics(),
+        *([training.Validation(validation)] if validation else []),
+        training.Progress(console, plain),
+        training.Log(folder / "metrics.jsonl"),
+        training.Checkpoints(folder / CHECKPOINT, extra={"options": options}),
+    ]
+    return training.fit(
+        model,
+        loader,
+        F.cross_entropy,
+        optimizer,
+        options["epochs"],
+        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if cosine else None,
+        step_scheduler="step",
+        callbacks=callbacks,
     )
 
 
-def make_show(bar, epochs, batches):
-    """A function that shows where a run stands."""
-    if bar is None:
-        return lambda run, _: None
-    task = bar.add_task("compiling kernels (once)", total=epochs * batches, figures="")
-
-    def show(run, batches):
-        bar.update(
-            task,
-            description=f"epoch {run.epoch + 1}/{epochs}",
-            completed=run.epoch * batches + run.batch,
-            figures=f"loss {run.loss / run.images:.4f}  accuracy {run.correct / run.images:.4f}  "
-            f"{run.rate:,.0f} images/s",
-        )
-
-    return show
+# ---------------------------------------------------------------------------- the pictures
 
 
-def epoch_line(m, epochs):
-    text = f"epoch {m['epoch']:>{len(str(epochs))}}/{epochs}  loss {m['train_loss']:.4f}"
-    text += f"  accuracy {m['train_accuracy']:.4f}"
-    if "val_accuracy" in m:
-        text += f"  validation {m['val_accuracy']:.4f}"
-    return f"{text}  {m['images_per_second']:,.0f} images/s"
-
-
-def write_metrics(folder, lines):
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    (folder / "metrics.jsonl").write_text(text, encoding="utf-8")
-
-
-def write_pictures(folder, model, run, images, classes, answers):
-    truth, predicted, confidence = answers
-    names = [name.split(" - ")[0] for name in classes]  # "7 - seven" as 7
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (truth, predicted), 1)
-    plot.curves(run.history, folder / "curves.png")
+def write_pictures(folder, model, history, dataset, found):
+    names = [name.split(" - ")[0] for name in dataset.classes]  # "7 - seven" as 7
+    images, answers = dataset.data.numpy(), (found.targets, found.predicted)
+    plot.curves(history, folder / "curves.png")
     plot.kernels(model.conv1.weight.detach(), folder / "kernels.png")
-    plot.confusion_matrix(counts, names, folder / "confusion.png")
-    plot.mistakes(images, truth, predicted, names, confidence, folder / "mistakes.png")
+    plot.confusion_matrix(found.confusion, names, folder / "confusion.png")
+    plot.mistakes(images, *answers, names, found.confidence, folder / "mistakes.png")
 
 
 # ---------------------------------------------------------------------------- the run
@@ -369,7 +251,7 @@ def new_folder(arguments):
         while Path("runs", f"{arguments.dataset}-{n}").exists():
             n += 1
         folder = Path("runs", f"{arguments.dataset}-{n}")
-    elif (folder / "checkpoint.safetensors").exists():
+    elif (folder / CHECKPOINT).exists():
         raise checks.ArgumentError(
             f"--out: {folder} already holds a run; choose another folder, or go on with it by "
             f"--resume {folder}"
@@ -393,50 +275,28 @@ def main(argv=None):
 
 def run_all(arguments, console):
     plain = arguments.plain or not console.is_terminal
-    checkpoint = None
     if arguments.resume:
-        folder = arguments.resume
-        checkpoint = folder / "checkpoint.safetensors" if folder.is_dir() else folder
-        folder = checkpoint.parent
-        stored = mc.load(checkpoint)
-        options = (stored.get("extra") or {}).get("options") if isinstance(stored, dict) else None
-        if options is None:
-            raise checks.ArgumentError(f"--resume: {checkpoint} was not written by this program")
+        folder, options, position = stopped_run(arguments.resume)
     else:
-        options = options_of(arguments)
+        folder, options, position = None, options_of(arguments), None
 
     mc.manual_seed(options["seed"])
     generator = mc.Generator(options["seed"])
-    training, validation, test = make_loaders(options, generator)
+    loaders = make_loaders(options, generator)
     model = make_model(options).to(arguments.device)
-    optimizer = optim.SGD(
-        model.parameters(), options["lr"], options["momentum"], 0, options["weight_decay"]
-    )
-    steps = options["epochs"] * len(training)
-    cosine = options["schedule"] == "cosine"
-    scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if cosine else None
-    run = Run()
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-    if checkpoint:
-        loaded = load_checkpoint(checkpoint, **parts)
-        run.go_to(loaded["position"], loaded["extra"]["history"])
-        console.print(f"going on in {folder}, epoch {run.epoch + 1}, batch {run.batch + 1}")
+    training_images, test = loaders[0].dataset, loaders[2].dataset
+    if position:
+        where = f"epoch {position['epoch'] + 1}, batch {position['batch'] + 1}"
+        console.print(f"going on in {folder}, {where}")
     else:
         folder = new_folder(arguments)
         count = sum(p.numel() for p in model.parameters())
         console.print(
-            f"LeNet-5 ({options['activation']}), {count:,} parameters, {len(training.dataset):,} "
-            f"training images, {len(test.dataset):,} test images; results go to {folder}"
+            f"LeNet-5 ({options['activation']}), {count:,} parameters, {len(training_images):,} "
+            f"training images, {len(test):,} test images; results go to {folder}"
         )
-
-    def save():
-        extra = {"options": options, "history": run.history}
-        path = folder / "checkpoint.safetensors"
-        save_checkpoint(path, **parts, position=run.position(), extra=extra)
-        write_metrics(folder, run.history)
-
-    loaders = (training, validation, test, generator, optimizer, scheduler)
-    if not train(model, loaders, options, run, save, console, plain):
+    run = train(model, loaders, generator, options, folder, console, plain)
+    if run.stopped:
         print(
             f"interrupted in epoch {run.epoch + 1}; go on with: "
             f"python {sys.argv[0]} --resume {folder}",
@@ -444,17 +304,27 @@ def run_all(arguments, console):
         )
         return 130
 
-    loss, accuracy, answers = evaluate(model, test)
+    found = training.evaluate(model, loaders[2])
     mc.save(model.state_dict(), folder / "lenet5.safetensors")
-    write_metrics(folder, [*run.history, {"test_loss": loss, "test_accuracy": accuracy}])
+    figures = {"test_loss": found.loss, "test_accuracy": found.accuracy}
+    write_log(folder / "metrics.jsonl", [*run.history, figures])
     try:
-        dataset = test.dataset
-        write_pictures(folder, model, run, dataset.data.numpy(), dataset.classes, answers)
+        write_pictures(folder, model, run.history, test, found)
     except checks.MissingPartError as error:
         print(f"note: no pictures were made: {error}", file=sys.stderr)
     console.print(f"weights, metrics and pictures are in {folder}")
-    print(f"test accuracy: {accuracy:.4f}")
+    print(f"test accuracy: {found.accuracy:.4f}")
     return 0
+
+
+def stopped_run(path):
+    """(folder, options, position) of the run that --resume names."""
+    checkpoint = path / CHECKPOINT if path.is_dir() else path
+    stored = mc.load(checkpoint)
+    options = (stored.get("extra") or {}).get("options") if isinstance(stored, dict) else None
+    if options is None:
+        raise checks.ArgumentError(f"--resume: {checkpoint} was not written by this program")
+    return checkpoint.parent, options, stored["position"]
 
 
 if __name__ == "__main__":

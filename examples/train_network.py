@@ -11,17 +11,13 @@ outputs; nothing in it is cut down.
 
 import argparse
 import sys
-import time
 
-import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import minicnn as mc
 import minicnn.nn.functional as F
-from minicnn import checks, data, optim
+from minicnn import checks, data, optim, training
 from minicnn.data import transforms as T
-from minicnn.training import DivergenceError, check_loss
 
 # How to train the networks whose name begins so; the longest beginning counts. Networks without
 # batch normalisation need a smaller rate. Images are enlarged to a size that leaves something to
@@ -33,10 +29,12 @@ RECIPES = {
     "alexnet_paper": {"size": 227, "lr": 0.01, "epochs": 4},
     "vgg": {"size": 32, "lr": 0.01, "epochs": 6},
     "resnet": {"size": 28, "lr": 0.1, "epochs": 6},
+    "resnext": {"size": 64, "lr": 0.02, "epochs": 6},
+    "densenet": {"size": 64, "lr": 0.05, "epochs": 6},
     "plain": {"size": 28, "lr": 0.05, "epochs": 6},
     "googlenet": {"size": 64, "lr": 0.02, "epochs": 6},
     "googlenet_paper": {"size": 224, "lr": 0.01, "epochs": 4},
-    "inception": {"size": 80, "lr": 0.02, "epochs": 5},
+    "inception": {"size": 80, "lr": 0.05, "epochs": 10},
     "shufflenet": {"size": 48, "lr": 0.1, "epochs": 10},
     "mobilenet": {"size": 48, "lr": 0.05, "epochs": 8},
     "efficientnet": {"size": 48, "lr": 0.05, "epochs": 8},
@@ -48,7 +46,7 @@ USER_ERRORS = (
     checks.DtypeError,
     checks.MissingPartError,
     checks.ShapeError,
-    DivergenceError,
+    training.DivergenceError,
     OSError,
 )
 
@@ -107,68 +105,52 @@ def make_model(name):
     return mc.models.get_model(name, num_classes=10, **OPTIONS.get(name, {}))
 
 
-def as_input(images, channels, size):
-    """Images (N, 1, 28, 28) as (N, `channels`, `size`, `size`)."""
-    if size != images.shape[2]:
-        images = F.interpolate(images, size=(size, size), mode="bilinear")
-    return images.repeat(1, channels, 1, 1) if channels > 1 else images
+def preparation(model, size):
+    """A function: images (N, 1, 28, 28) → (N, C, size, size), with the C that the model reads."""
+    channels = next(p.shape[1] for p in model.parameters() if p.ndim == 4)
+
+    def prepare(images):
+        if size != images.shape[2]:
+            images = F.interpolate(images, size=(size, size), mode="bilinear")
+        return images.repeat(1, channels, 1, 1) if channels > 1 else images
+
+    return prepare
 
 
-def channels_of(model):
-    """How many channels the first convolution reads."""
-    return next(p.shape[1] for p in model.parameters() if p.ndim == 4)
-
-
-def scores_of(model, images):
+def scores_of(result):
     """The class scores; networks with auxiliary heads give them first."""
-    result = model(images)
     return result if hasattr(result, "shape") else result[0]
+
+
+class Enlarge(training.Callback):
+    """Makes of each batch of images what the network reads."""
+
+    def __init__(self, prepare):
+        self.prepare = prepare
+
+    def on_batch_begin(self, run):
+        run.inputs = self.prepare(run.inputs)
 
 
 def train(model, loader, arguments, console):
     """Stochastic gradient descent with momentum; the rate falls along a cosine to 0."""
     optimizer = optim.SGD(model.parameters(), arguments.lr, momentum=0.9, weight_decay=1e-4)
     steps = arguments.epochs * len(loader)
-    scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    channels, step = channels_of(model), 0
-    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    plain = arguments.plain or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=plain) as bar:
-        task = bar.add_task("compiling kernels (once)", total=steps)
-        for epoch in range(arguments.epochs):
-            model.train()
-            start, total, correct, seen = time.perf_counter(), 0.0, 0, 0
-            for images, labels in loader:
-                step += 1
-                scores = scores_of(model, as_input(images, channels, arguments.size))
-                loss = F.cross_entropy(scores, labels)
-                check_loss(loss.item(), model, images, step=step)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                scheduler.step()
-                total += loss.item() * len(labels)
-                correct += int((scores.argmax(1) == labels).sum())
-                seen += len(labels)
-                text = f"epoch {epoch + 1}/{arguments.epochs}  loss {total / seen:.4f}"
-                bar.update(task, completed=step, description=text)
-            rate = seen / (time.perf_counter() - start)
-            console.print(
-                f"epoch {epoch + 1}/{arguments.epochs}  loss {total / seen:.4f}  "
-                f"accuracy {correct / seen:.4f}  {rate:,.0f} images/s",
-                highlight=False,
-            )
-
-
-@mc.no_grad()
-def accuracy(model, loader, size):
-    """The share of images whose class has the highest score."""
-    model.eval()
-    channels, right = channels_of(model), []
-    for images, labels in loader:
-        scores = scores_of(model, as_input(images, channels, size))
-        right.append((scores.argmax(1) == labels).numpy())
-    return float(np.concatenate(right).mean())
+    callbacks = [
+        Enlarge(preparation(model, arguments.size)),
+        training.TrainingMetrics(),
+        training.Progress(console, arguments.plain or not console.is_terminal),
+    ]
+    training.fit(
+        model,
+        loader,
+        lambda result, labels: F.cross_entropy(scores_of(result), labels),
+        optimizer,
+        arguments.epochs,
+        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, steps),
+        step_scheduler="step",
+        callbacks=callbacks,
+    )
 
 
 def main(argv=None):
@@ -177,16 +159,17 @@ def main(argv=None):
     try:
         mc.manual_seed(arguments.seed)
         model = make_model(arguments.model)
-        training, test = load_images(arguments, True), load_images(arguments, False)
+        images, test = load_images(arguments, True), load_images(arguments, False)
         count = sum(p.numel() for p in model.parameters())
         console.print(
-            f"{arguments.model}, {count:,} parameters; {len(training):,} training images and "
+            f"{arguments.model}, {count:,} parameters; {len(images):,} training images and "
             f"{len(test):,} test images of {arguments.size} × {arguments.size}",
             highlight=False,
         )
-        loader = data.DataLoader(training, arguments.batch_size, shuffle=True, drop_last=True)
+        loader = data.DataLoader(images, arguments.batch_size, shuffle=True, drop_last=True)
         train(model, loader, arguments, console)
-        found = accuracy(model, data.DataLoader(test, 100), arguments.size)
+        prepare = preparation(model, arguments.size)
+        found = training.evaluate(model, data.DataLoader(test, 100), prepare=prepare)
         if arguments.save:
             mc.save(model.state_dict(), arguments.save)
     except USER_ERRORS as error:
@@ -195,7 +178,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(f"test accuracy: {found:.4f}")
+    print(f"test accuracy: {found.accuracy:.4f}")
     return 0
 
 

@@ -8,12 +8,15 @@
 """
 
 from minicnn.data import transforms
+from minicnn.data.cifar import CIFAR10, CIFAR100
 from minicnn.data.collate import default_collate, default_convert
 from minicnn.data.datasets import ConcatDataset, Dataset, Subset, TensorDataset
 from minicnn.data.download import DownloadError
+from minicnn.data.folder import CorruptImageError, DatasetFolder, ImageFolder
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.labelled_images import LabelledImages
 from minicnn.data.loader import DataLoader
+from minicnn.data.loading import WorkerError, WorkerInfo, get_worker_info
 from minicnn.data.mnist import MNIST, BundledMNIST, FashionMNIST, MissingFilesError
 from minicnn.data.samplers import (
     BatchSampler,
@@ -24,3 +27,4 @@ from minicnn.data.samplers import (
     WeightedRandomSampler,
 )
 from minicnn.data.splits import random_split, stratified_split
+from minicnn.data.stored import StoredDataset, stored

@@ -67,8 +67,9 @@ def _same(what, property_name, values):
         if value != values[0]:
             raise ShapeError(
                 f"default_collate: {what} has {property_name} {values[0]} at position 0 of the "
-                f"batch, but {value} at position {i}; all must be equal. Crop or pad them to one "
-                "size, or use batch_size=1 or a collate_fn of your own"
+                f"batch, but {value} at position {i}; all must be equal. Bring images to one size "
+                "with the transform Resize((h, w)), a crop or a border; or use batch_size=1 or a "
+                "collate_fn of your own"
             )
 
 

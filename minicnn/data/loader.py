@@ -1,19 +1,40 @@
-"""`DataLoader`: batches of a data set, in order or shuffled."""
+"""`DataLoader`: batches of a data set, in order or shuffled, loaded ahead by workers or not."""
 
-import numpy as np
+import multiprocessing
+import weakref
+from itertools import islice
+from numbers import Real
 
-from minicnn.checks import ArgumentError, DtypeError
-from minicnn.data.arguments import checked_count, checked_flag, checked_function, checked_generator
+from minicnn.checks import ArgumentError, DtypeError, one_of
+from minicnn.data.arguments import (
+    checked_count,
+    checked_flag,
+    checked_function,
+    checked_generator,
+    random_numbers,
+)
 from minicnn.data.collate import default_collate, default_convert
-from minicnn.data.datasets import Subset, TensorDataset
+from minicnn.data.loading import Loading, Task
 from minicnn.data.samplers import BatchSampler, RandomSampler, SequentialSampler
-from minicnn.tensor import Tensor
+from minicnn.data.worker_processes import WorkerProcesses
+from minicnn.data.worker_threads import WorkerThreads
 
-_FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset")
+_FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
 
 class DataLoader:
     """Goes over a data set in batches; each ``for`` loop over it is one epoch.
+
+    With workers, batches are loaded while the program works on the ones before. Batches, their
+    order, and the random numbers of transforms and collate_fn (those that take them from
+    `minicnn.data.sample_random`, as minicnn's transforms do when they have no `generator` of their
+    own) are the same with any number of workers, threads or processes.
+
+    **Threads** start at once, share the data set and take any. They help where samples are read,
+    decoded or resized by Pillow or NumPy, which let other threads run meanwhile. **Processes** help
+    with transforms in plain Python too; they take half a second to start (once, with
+    ``persistent_workers=True``), each has a copy of the data set, which must be picklable, and a
+    script must begin its work under ``if __name__ == "__main__":``.
 
     Args:
         dataset: has ``__getitem__`` and ``__len__``; its ``__getitems__(indices)`` is used where
@@ -23,21 +44,33 @@ class DataLoader:
         sampler: an iterable of indices, instead of `shuffle`.
         batch_sampler: an iterable of lists of indices, instead of `batch_size`, `shuffle`,
             `sampler` and `drop_last`.
+        num_workers: how many workers load batches; 0: the program itself does.
         collate_fn: makes a batch of a list of samples; default: `default_collate`, or
             `default_convert` where there are no batches.
+        pin_memory, pin_memory_device: taken, and of no effect: there is no memory to pin.
         drop_last: leave out a last batch that would be smaller.
-        generator: a `minicnn.Generator` for the order; default: minicnn's own. The order is drawn
-            when a loop begins, all at once.
-        num_workers, pin_memory, timeout, worker_init_fn, multiprocessing_context, prefetch_factor,
-            persistent_workers, pin_memory_device, in_order: PyTorch's arguments for workers, which
-            minicnn does not have yet; only the defaults are taken.
+        timeout: seconds a batch may take; 0: any time. (With workers.)
+        worker_init_fn: called with each worker's number (0, 1, …), in it, before its first batch.
+        multiprocessing_context: ``"spawn"`` (the default for processes), ``"forkserver"``, or such
+            a context. Given, workers are processes. ``"fork"`` is refused: compiled kernels do not
+            survive it.
+        generator: a `minicnn.Generator` for the order, and for what the random numbers of samples
+            start from; default: minicnn's own. The order is drawn when a loop begins, all at once.
+        prefetch_factor: batches that each worker has in hand or in stock; default: 2.
+        persistent_workers: keep the workers for the next loop; they end with the loader, or when a
+            loop is left early.
+        in_order: only True: else results would depend on which worker is faster.
+        workers: ``"threads"`` (the default) or ``"processes"``; minicnn's own argument.
 
     Raises:
         ArgumentError: arguments that exclude each other or are not supported, a batch size below
             1, or shuffling an empty data set.
         DtypeError: the data set has no ``__getitem__``, or no length where one is needed.
+        WorkerError: (in a loop) a worker was killed, took longer than `timeout`, or could not
+            start; something that cannot be pickled.
 
-    What goes wrong in a data set is raised as it is, with a note that has the index of the sample.
+    What goes wrong in a data set is raised as it is, with a note that has the index of the sample,
+    and from a process the worker's traceback.
 
     >>> import minicnn as mc
     >>> from minicnn.data import TensorDataset
@@ -66,20 +99,11 @@ class DataLoader:
         persistent_workers=False,
         pin_memory_device="",
         in_order=True,
+        workers=None,
     ):
-        _refuse_unsupported(
-            num_workers=(num_workers, 0),
-            pin_memory=(pin_memory, False),
-            timeout=(timeout, 0),
-            worker_init_fn=(worker_init_fn, None),
-            multiprocessing_context=(multiprocessing_context, None),
-            prefetch_factor=(prefetch_factor, None),
-            persistent_workers=(persistent_workers, False),
-            pin_memory_device=(pin_memory_device, ""),
-            in_order=(in_order, True),
-        )
         shuffle = checked_flag("DataLoader", "shuffle", False if shuffle is None else shuffle)
         checked_flag("DataLoader", "drop_last", drop_last)
+        checked_flag("DataLoader", "pin_memory", pin_memory)
         checked_generator("DataLoader", generator)
         _check_dataset(dataset, needs_length=sampler is None and batch_sampler is None)
         if sampler is not None and shuffle:
@@ -107,11 +131,45 @@ class DataLoader:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         if collate_fn is None:
             collate_fn = default_convert if batch_sampler is None else default_collate
-        self.num_workers = 0
+        if in_order is not True:
+            raise ArgumentError(
+                f"DataLoader: in_order={in_order!r} is not supported, since results would depend "
+                "on which worker is faster; leave it at True"
+            )
+        self.num_workers = checked_count("DataLoader", "num_workers", num_workers, 0)
+        self.workers = _kind_of_workers(workers, multiprocessing_context)
+        self.multiprocessing_context = _context(multiprocessing_context)
+        self.timeout = _seconds(timeout)
+        self.worker_init_fn = worker_init_fn
+        if worker_init_fn is not None:
+            checked_function("DataLoader", "worker_init_fn", worker_init_fn)
+        self.prefetch_factor = self._checked_prefetching(prefetch_factor, persistent_workers)
+        self.persistent_workers = persistent_workers
+        self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         self.collate_fn = checked_function("DataLoader", "collate_fn", collate_fn)
         self.generator = generator
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.sampler, self.batch_sampler = sampler, batch_sampler
+        self._epoch, self._counted_for = 0, None
+        self._kept = None  # persistent workers, between two loops
+
+    def _checked_prefetching(self, prefetch_factor, persistent_workers):
+        checked_flag("DataLoader", "persistent_workers", persistent_workers)
+        if self.num_workers:
+            factor = 2 if prefetch_factor is None else prefetch_factor
+            return checked_count("DataLoader", "prefetch_factor", factor, 1)
+        given = {
+            "prefetch_factor": prefetch_factor is not None,
+            "persistent_workers": persistent_workers,
+            "timeout": self.timeout > 0,
+            "multiprocessing_context": self.multiprocessing_context is not None,
+        }
+        for name in (name for name, is_given in given.items() if is_given):
+            raise ArgumentError(
+                f"DataLoader: {name} is for workers, and there are none; give num_workers=1 or "
+                f"more, or leave {name} out"
+            )
+        return None
 
     def __setattr__(self, name, value):
         # The samplers were made from these; a later change would have no effect.
@@ -120,43 +178,111 @@ class DataLoader:
                 f"DataLoader: {name} cannot be changed afterwards; make a new DataLoader"
             )
         super().__setattr__(name, value)
-
-    def __iter__(self):
-        # Not a generator itself, so that the order is drawn now and not with the first batch.
-        if self.batch_sampler is None:
-            return self._samples(iter(self.sampler))
-        return self._batches(iter(self.batch_sampler))
-
-    def _samples(self, order):
-        for index in order:
-            yield self.collate_fn(_sample(self.dataset, index))
-
-    def _batches(self, order):
-        for indices in order:
-            if self.collate_fn is default_collate:
-                batch = _whole_batch(self.dataset, indices)
-                if batch is not None:
-                    yield batch
-                    continue
-            samples = _fetch(self.dataset, indices)
-            try:
-                batch = self.collate_fn(samples)
-            except Exception as error:
-                error.add_note(f"DataLoader: while making a batch of the samples {indices}")
-                raise
-            yield batch
+        if not name.startswith("_") and vars(self).get("_kept"):
+            (_, end), self._kept = self._kept, None  # they were started without knowing of this
+            end()
 
     def __len__(self):
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
+    def __iter__(self):
+        return self.batches()
 
-def _refuse_unsupported(**arguments):
-    for name, (value, default) in arguments.items():
-        if value != default:
-            raise ArgumentError(
-                f"DataLoader: {name}={value!r} is not supported yet, since samples are loaded "
-                f"without workers; leave it at {default!r}"
-            )
+    def set_epoch(self, epoch):
+        """Give the next loop this number, which random numbers of samples depend on.
+
+        Without it, loops are counted from 0 since the generator was last seeded. A run that is
+        resumed sets it.
+        """
+        self._epoch = checked_count("DataLoader", "epoch", epoch, 0)
+        self._counted_for = random_numbers("DataLoader", self.generator)
+
+    def batches(self, skip=0):
+        """An iterator over the batches of one epoch, without the first `skip`.
+
+        Those are not loaded, and the others are what they would be after them: how a run goes on
+        in the middle of an epoch.
+        """
+        checked_count("DataLoader", "skip", skip, 0)
+        numbers = random_numbers("DataLoader", self.generator)
+        if numbers is not self._counted_for:
+            self._epoch, self._counted_for = 0, numbers
+        # Looked at and not drawn from: whoever draws from this generator too finds it unchanged.
+        seed = numbers.bit_generator.state["state"]["state"]
+        # Not a generator itself, so that the order is drawn now and not with the first batch.
+        batched = self.batch_sampler is not None
+        order = iter(self.batch_sampler if batched else self.sampler)
+        tasks = islice(_tasks(order, batched, seed, self._epoch), skip, None)
+        self._epoch += 1
+        return self._load(Loading(self.dataset, self.collate_fn, batched), tasks, seed)
+
+    def _load(self, load, tasks, seed):
+        if not self.num_workers:
+            for task in tasks:
+                yield load(task)
+            return
+        kept, self._kept = self._kept, None
+        workers, end = kept or self._start(load, seed)
+        finished = False
+        try:
+            yield from workers.run(tasks)
+            finished = True
+        finally:
+            if finished and self.persistent_workers and self._kept is None:
+                self._kept = workers, end
+            else:  # left early, some of them have batches in hand that nobody waits for
+                end()
+
+    def _start(self, load, seed):
+        """New workers, and the function that ends them, which the end of the loader calls too."""
+        arguments = load, self.num_workers, self.prefetch_factor, self.timeout, self.worker_init_fn
+        if self.workers == "threads":
+            workers = WorkerThreads(*arguments)
+        else:
+            context = self.multiprocessing_context or multiprocessing.get_context("spawn")
+            workers = WorkerProcesses(*arguments, context, seed % 2**62)
+        return workers, weakref.finalize(self, workers.close)
+
+
+def _tasks(order, batched, seed, epoch):
+    first = 0
+    for indices in order:
+        if batched:
+            # Tensors and arrays of indices as a list of integers, and what can be gone over once.
+            indices = indices.tolist() if hasattr(indices, "tolist") else list(indices)
+        yield Task(seed, epoch, first, indices)
+        first += len(indices) if batched else 1
+
+
+def _kind_of_workers(workers, context):
+    if workers is None:
+        return "threads" if context is None else "processes"
+    one_of("DataLoader", "workers", workers, ("threads", "processes"))
+    if workers == "threads" and context is not None:
+        raise ArgumentError(
+            "DataLoader: multiprocessing_context is for processes; leave it out, or give "
+            "workers='processes'"
+        )
+    return workers
+
+
+def _context(context):
+    if context is None:
+        return None
+    method = context if isinstance(context, str) else context.get_start_method()
+    if method == "fork":
+        raise ArgumentError(
+            "DataLoader: multiprocessing_context='fork' is not supported, since the threads of "
+            "compiled kernels do not survive a fork; take 'spawn'"
+        )
+    one_of("DataLoader", "multiprocessing_context", method, ("spawn", "forkserver"))
+    return multiprocessing.get_context(method) if isinstance(context, str) else context
+
+
+def _seconds(timeout):
+    if not isinstance(timeout, Real) or isinstance(timeout, bool) or not 0 <= timeout < 2**31:
+        raise ArgumentError(f"DataLoader: timeout must be a number ≥ 0, got {timeout!r}")
+    return timeout
 
 
 def _check_dataset(dataset, needs_length):
@@ -170,46 +296,3 @@ def _check_dataset(dataset, needs_length):
             f"DataLoader: the data set ({type(dataset).__name__}) has no __len__; define it, or "
             "give a sampler"
         )
-
-
-def _sample(dataset, index):
-    try:
-        return dataset[index]
-    except Exception as error:
-        error.add_note(f"DataLoader: while loading sample {index} of {type(dataset).__name__}")
-        raise
-
-
-def _fetch(dataset, indices):
-    """The samples at `indices`, a list."""
-    if not callable(getattr(dataset, "__getitems__", None)):
-        return [_sample(dataset, i) for i in indices]
-    try:
-        return dataset.__getitems__(indices)
-    except Exception as error:
-        error.add_note(
-            f"DataLoader: while loading the samples {indices} of {type(dataset).__name__}"
-        )
-        raise
-
-
-def _whole_batch(dataset, indices):
-    """The batch from a `TensorDataset`, or subset of one, by one index into each tensor.
-
-    It is what `default_collate` would make of the samples. None for every other data set, since a
-    subclass may do something of its own with each sample, and for what needs more care: indices
-    that are wrong, and gradients.
-    """
-    whole = dataset
-    while type(whole) is Subset:
-        whole = whole.dataset
-    if type(whole) is not TensorDataset or any(t.requires_grad for t in whole.tensors):
-        return None
-    while dataset is not whole:
-        indices, dataset = dataset._places(indices), dataset.dataset
-    places, n = np.array(indices), len(whole)
-    if places.dtype.kind not in "iu" or places.ndim != 1 or not places.size:
-        return None
-    if places.min() < -n or places.max() >= n:
-        return None
-    return [Tensor(t.array.take(places, axis=0)) for t in whole.tensors]

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from minicnn.kernels import plain_images  # noqa: F401, it registers the kernels of images
 from minicnn.kernels.registry import find, register
 from minicnn.kernels.threads import compute_lock, use_blas_threads
 from minicnn.shapes import adaptive_windows, output_size
@@ -316,3 +317,16 @@ def sgd_update(parameter, gradient, velocity, lr, momentum, dampening, decay, ne
         velocity += (1 - dampening) * g
         g = g + momentum * velocity if nesterov else velocity
     parameter -= lr * g
+
+
+@register("histogram", "plain")
+def histogram(x, edges):
+    """How many entries of a flat array lie in each bin e_k ≤ x < e_{k+1}; the last has its end."""
+    return np.histogram(x, edges)[0]
+
+
+@register("largest_entries", "plain")
+def largest_entries(x, count):
+    """The places of the entries with the largest |x|, NaN as infinity; of equal ones the first."""
+    size = np.nan_to_num(np.abs(x.astype(np.float64)), nan=np.inf, posinf=np.inf)
+    return np.argsort(-size, kind="stable")[:count]

@@ -39,10 +39,15 @@ class Unpickler:
         position: where it ended.
         views: the tensors it described, whose arrays the caller sets.
 
+    A subclass for other pickles may know other names (`known`), and what to make of strings
+    (`_text`) and of attributes (`_build`).
+
     >>> import pickle
     >>> Unpickler(pickle.dumps({"epoch": 3, "sizes": [(1, 2)]}, 2)).load()
     {'epoch': 3, 'sizes': [(1, 2)]}
     """
+
+    known = staticmethod(known)
 
     def __init__(self, data, position=0):
         self.position = position
@@ -148,13 +153,13 @@ class Unpickler:
     # --------------------------------------------------------- names and calls
 
     def _global(self, names):
-        self._stack.append(known(*names))
+        self._stack.append(self.known(*names))
 
     def _stack_global(self, _):
         module, name = self._last(2)
         if type(module) is not str or type(name) is not str:
             raise Refused("is damaged: a name is not a string")
-        self._stack.append(known(module, name))
+        self._stack.append(self.known(module, name))
 
     def _reduce(self, _):
         function, arguments = self._last(2)
@@ -218,8 +223,8 @@ _ARGUMENTS = {  # they push what follows them
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
 }
 _STEPS = {
-    "BINSTRING": Unpickler._text,
-    "SHORT_BINSTRING": Unpickler._text,
+    "BINSTRING": lambda self, text: self._text(text),
+    "SHORT_BINSTRING": lambda self, text: self._text(text),
     "MARK": Unpickler._mark,
     "EMPTY_LIST": lambda self, _: self._stack.append([]),
     "EMPTY_DICT": lambda self, _: self._stack.append({}),
@@ -231,7 +236,7 @@ _STEPS = {
     "APPENDS": lambda self, _: self._append(self._above_mark()),
     "SETITEM": lambda self, _: self._set_items(self._last(2)),
     "SETITEMS": lambda self, _: self._set_items(self._above_mark()),
-    "BUILD": Unpickler._build,
+    "BUILD": lambda self, _: self._build(_),
     "BINPUT": Unpickler._put,
     "LONG_BINPUT": Unpickler._put,
     "MEMOIZE": Unpickler._memoize,

@@ -2,8 +2,8 @@
 
 from minicnn.tracing.compare import Comparison
 from minicnn.tracing.explanations import Cause, Explanation
+from minicnn.tracing.finite_differences import Difference
 from minicnn.tracing.layers import Composition
-from minicnn.tracing.perturb import Difference
 from minicnn.tracing.steps import PHASES, Result, Source, Step
 from minicnn.tracing.terms import Factor, Term, Terms
 from minicnn.tracing.trace import trace

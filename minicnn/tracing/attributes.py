@@ -30,7 +30,12 @@ _ENGINE = {"inputs", "needs", "freed", "options"}
 
 
 def attributes_of(operation):
-    """{name: value} of numbers, strings, and tuples of them."""
+    """{name: value} of numbers, strings, and tuples of them.
+
+    >>> from minicnn.ops.convolution import Conv2d
+    >>> attributes_of(Conv2d((2, 2), (0, 0), (1, 1), 3))
+    {'stride': (2, 2), 'padding': (0, 0), 'dilation': (1, 1), 'groups': 3}
+    """
     found = dict(
         zip(_OPTIONS.get(operation.name, ()), getattr(operation, "options", ()), strict=False)
     )
@@ -52,7 +57,14 @@ def _is_plain(value):
 
 
 def arrays_of(operation):
-    """{name: array} of what the operation keeps: argmax, mask, target, normalized, …"""
+    """{name: array} of what the operation keeps: argmax, mask, target, normalized, …
+
+    >>> from minicnn.ops.loss import Softmax
+    >>> softmax = Softmax(0)
+    >>> _ = softmax.run(np.zeros(2))
+    >>> arrays_of(softmax)
+    {'y': array([0.5, 0.5])}
+    """
     found = {n: v for n, v in vars(operation).items() if isinstance(v, np.ndarray)}
     inner = getattr(operation, "nll", None)
     if inner is not None:

@@ -21,15 +21,15 @@ def write(tr, path):
     save(
         {
             "minicnn_trace": VERSION,
-            "sample": recording.sample,
-            "batch": recording.batch,
-            "watch": list(recording.watch),
+            "sample": recording.run.sample,
+            "batch": recording.run.batch,
+            "watch": list(recording.archive.watch),
             "position": tr.position,
-            "parameters": dict(recording.wanted),
-            "fixed": sorted(recording.fixed),
-            "values": [_value_out(v) for v in recording.values],
+            "parameters": dict(recording.names.wanted),
+            "fixed": sorted(recording.leaves.fixed),
+            "values": [_value_out(v) for v in recording.archive.values],
             "steps": [_step_out(s) for s in recording.steps],
-            "others": [_others_out(s, recording.operations) for s in recording.steps],
+            "others": [_others_out(s, recording.run.operations) for s in recording.steps],
         },
         path,
     )

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from minicnn.tracing.readers import find_reader
+from minicnn.tracing.sums import terms_of
+from minicnn.tracing.text import as_text
 from minicnn.tracing.values import Value
 
 PHASES = ("forward", "loss", "backward", "accumulate", "update")
@@ -24,11 +27,12 @@ class Run:
     """What all steps of a run share: the sample that is kept, N, and the operations.
 
     `operations` holds, for the number of each forward step, the operation that ran; it is empty in
-    a trace that was read from a file.
+    a trace that was read from a file. `unseen` says which part of the forward is missing, if any.
     """
 
     sample: int | None
     batch: int | None = None
+    unseen: str = ""
     operations: dict = field(default_factory=dict, repr=False)
 
 
@@ -151,21 +155,15 @@ class Step:
             δ[0,0,0,1] · W[0,0,0,0] = 1 · 10 = 10
             δ[0,0,0,0] · W[0,0,0,1] = 1 · 100 = 100
         """
-        from minicnn.tracing.terms import terms_of
-
         # The operation of the forward, as long as the trace lives in the program that made it.
         forward = self.number if self.phase == "forward" else self.pair
         operation = self.run.operations.get(forward)
         return terms_of(self, short, index, self.run.sample, operation, self.run.batch)
 
     def _repr_html_(self):
-        from minicnn.tracing.readers import find_reader
-
         return find_reader("card")(self)
 
     def __str__(self):
-        from minicnn.tracing.text import as_text
-
         return as_text(self)
 
 

@@ -39,16 +39,25 @@ SYMBOLS = {
     "GroupNorm": Symbols(_NORMALIZATION, "y", "group-norm", ("norm-backward",) * 3),
     "InstanceNorm": Symbols(_NORMALIZATION, "y", "instance-norm", ("norm-backward",) * 3),
     "LocalResponseNorm": Symbols(("a",), "b", "lrn", ("lrn-backward",)),
+    "Softmax": Symbols(("z",), "y", "softmax", ("softmax",)),
+    "LogSoftmax": Symbols(("z",), "y", "log-softmax", ("log-softmax",)),
     "CrossEntropy": Symbols(("z",), "L", "softmax-ce", ("softmax-ce",)),
+    "SoftCrossEntropy": Symbols(("z", "q"), "L", "soft-ce", ("soft-ce", "soft-ce")),
     "Dropout": Symbols(("x",), "y", "dropout", ("dropout",)),
-    "Matmul": Symbols(("A", "B"), "C", "matmul", ("matmul", "matmul")),
+    "Matmul": Symbols(("A", "B"), "Y", "matmul", ("matmul", "matmul")),
+    "Dot": Symbols(("A", "B"), "Y", "matmul", ("matmul", "matmul")),
 }
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def symbols_of(operation, inputs):
-    """The `Symbols` of an operation that has so many `inputs`."""
+    """The `Symbols` of an operation that has so many `inputs`.
+
+    >>> from minicnn.ops.arithmetic import Add
+    >>> symbols_of(Add(), 2).inputs
+    ('x₁', 'x₂')
+    """
     known = SYMBOLS.get(type(operation).__name__)
     if known is not None:
         return known
@@ -60,8 +69,10 @@ def symbols_of(operation, inputs):
 
 
 def gradient_equation(symbols, i, attributes):
-    """The key for the gradient of input i; convolutions with more than a plain window: theirs."""
+    """The key for the gradient of input i, where the options call for another one: that."""
     key = symbols.gradients[i]
+    if attributes.get("smoothing"):
+        key = {"softmax-ce": "soft-ce"}.get(key, key)
     if not is_plain_window(attributes):
         key = {"1.9": "conv-dx-stride", "1.12": "conv-dw-stride"}.get(key, key)
     return key
@@ -76,7 +87,11 @@ def is_plain_window(attributes):
 
 
 def short_name(symbol):
-    """What a gradient is called in code: dX, dW, db, dgamma."""
+    """What a gradient is called in code.
+
+    >>> short_name("W"), short_name("γ")
+    ('dW', 'dgamma')
+    """
     return "d" + {"γ": "gamma", "β": "beta"}.get(symbol, symbol)
 
 

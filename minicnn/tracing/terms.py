@@ -4,14 +4,13 @@ What an entry of a gradient is the sum of follows from the operation: for a conv
 that saw the pixel, for a pooling the windows that it belongs to, for everything that works element
 by element the outputs it went into. The rules stand in `minicnn.tracing.rules`; each gives the
 terms with the places of their factors, so that a reader can go on to where a factor came from.
+`minicnn.tracing.sums` puts the question to the right one.
 """
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from minicnn.checks import ArgumentError, IndexRangeError, closest
+from minicnn.checks import ArgumentError, IndexRangeError
 from minicnn.tracing.values import Value
 
 SHOWN = 8  # terms that are printed before the rest is only counted
@@ -43,6 +42,7 @@ class Term:
 
     @property
     def product(self):
+        """Of the factors' values."""
         return math.prod(f.value for f in self.factors)
 
     def __str__(self):
@@ -92,7 +92,19 @@ class Terms:
 
 
 class View:
-    """The kept part of a `Value`, addressed by the indices of the whole array."""
+    """The kept part of a `Value`, addressed by the indices of the whole array.
+
+    Args:
+        value: the `Value`.
+        sample: the sample of the batch that is kept; None if all are.
+
+    Attributes:
+        array: what is kept.
+        offset: the number of its first sample; 0 if it is not batched.
+
+    Raises:
+        ArgumentError: the array was left out of the trace.
+    """
 
     def __init__(self, value, sample):
         self.value, self.array = value, value.array
@@ -102,6 +114,7 @@ class View:
 
     @property
     def shape(self):
+        """Of what is kept."""
         return self.array.shape
 
     def samples(self):
@@ -109,7 +122,11 @@ class View:
         return range(self.offset, self.offset + len(self.array))
 
     def at(self, symbol, index):
-        """The `Factor` at that place."""
+        """The `Factor` at that place.
+
+        Raises:
+            IndexRangeError: the place belongs to a sample that is not kept.
+        """
         place = index
         if self.value.batched:
             if index[0] not in self.samples():
@@ -141,40 +158,3 @@ def checked_index(operation, value, index, sample):
             f"Record with trace(…, sample={index[0]}), or sample=None for all"
         )
     return index
-
-
-def terms_of(step, short, index, sample, operation=None, batch=None):
-    """The `Terms` of entry `index` of the step's output (``"out"``) or gradient (``"dX"``).
-
-    Raises:
-        ArgumentError: the step has no such array, it was left out of the trace, or the operation is
-            one whose sum cannot be written out.
-        IndexRangeError: the array has no such entry, or it belongs to a sample that is not kept.
-    """
-    from minicnn.tracing.rules import backward_terms, forward_terms
-
-    if short == "out":
-        if not step.outputs:
-            raise ArgumentError("terms: this step has no output")
-        value, name = step.outputs[0], step.symbols[len(step.inputs)]
-        key = step.equations[0] if step.equations else ""
-    else:
-        names = ["out", *(r.short for r in step.results)]
-        result = step.result(short)
-        if result is None or step.phase != "backward":
-            raise ArgumentError(
-                f"terms: step {step.number} has no {short!r}{closest(short, names)}; it has "
-                f"{', '.join(names)}"
-            )
-        value, name, key = result.contribution, result.symbol, result.equation
-    index = checked_index("terms", value, index, sample)
-    if short == "out":
-        found = forward_terms(step, index, sample, operation)
-    else:
-        found = backward_terms(step, result.input, index, sample, operation)
-    total = float(np.sum([t.product for t in found], dtype=np.float64)) if found else 0.0
-    recorded = None if value.array is None else View(value, sample).at(name, index).value
-    parts = any(v is not None and v.batched for v in (*step.deltas, *step.outputs))
-    if recorded is None or value.batched or not parts or sample is None or (batch or 1) == 1:
-        return Terms(name, index, key, tuple(found), total, recorded)
-    return Terms(name, index, key, tuple(found), total, recorded, recorded - total, batch)

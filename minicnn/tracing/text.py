@@ -12,7 +12,11 @@ _HEADINGS = {
 
 
 def number(value):
-    """A float with four digits; NaN and infinity as words."""
+    """A float with four digits; NaN and infinity as words.
+
+    >>> number(0.123456), number(float("nan")), number(None)
+    ('0.1235', 'nan', 'none')
+    """
     return "none" if value is None else f"{value:.4g}"
 
 

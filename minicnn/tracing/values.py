@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minicnn.kernels import find
+
 TOP = 8  # how many of the largest entries a digest names
 THUMBNAILS, THUMBNAIL_SIZE = 8, 16
 BINS = 32
@@ -87,25 +89,46 @@ class Digest:
 
 
 def digest(array):
-    """The `Digest` of an array; of the first sample's maps where there are several."""
-    numbers = array.astype(np.float64)
-    finite = numbers[np.isfinite(numbers)]
-    counts, edges = np.histogram(finite, BINS) if finite.size else (np.zeros(1), np.zeros(2))
+    """The `Digest` of an array; of the first sample's maps where there are several.
+
+    >>> digest(np.array([[0.0, 8.0], [-8.0, np.nan]])).top[:2]
+    (((1, 1), nan), ((0, 1), 8.0))
+    """
+    flat = np.ascontiguousarray(array).ravel()
+    numbers = flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)
+    counts, edges = _histogram(numbers)
     maps = array.reshape(-1, *array.shape[-2:]) if array.ndim >= 2 else array.reshape(1, 1, -1)
     stride = tuple(max(1, -(-size // THUMBNAIL_SIZE)) for size in maps.shape[1:])
-    size = np.abs(np.nan_to_num(numbers.ravel(), nan=np.inf))
-    largest = np.argpartition(-size, min(TOP, size.size - 1))[:TOP] if size.size else []
-    largest = sorted(largest, key=lambda k: (-size[k], k))
+    with np.errstate(over="ignore"):
+        thumbnails = maps[:THUMBNAILS, :: stride[0], :: stride[1]].astype(np.float32, order="C")
     return Digest(
         counts=tuple(int(c) for c in counts),
         edges=tuple(float(e) for e in edges),
-        thumbnails=np.array(maps[:THUMBNAILS, :: stride[0], :: stride[1]], np.float32),
+        thumbnails=thumbnails,
         stride=stride,
         top=tuple(
-            (tuple(int(i) for i in np.unravel_index(k, array.shape)), float(array.ravel()[k]))
-            for k in largest
+            (tuple(int(i) for i in np.unravel_index(k, array.shape)), float(flat[k]))
+            for k in find("largest_entries")(numbers, TOP)
         ),
     )
+
+
+def _histogram(numbers):
+    """The counts and edges of equally wide bins between the extremes of the finite entries.
+
+    One bin, where all entries are equal, or the numbers between them are too few or too large.
+    """
+    low, high = (numbers.min(), numbers.max()) if numbers.size else (0.0, 0.0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        finite = numbers[np.isfinite(numbers)]
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    with np.errstate(all="ignore"):
+        edges = np.linspace(float(low), float(high), BINS + 1)
+        bins_per_unit = BINS / np.subtract(high, low, dtype=np.float64)
+        distinct = bool((np.diff(edges) > 0).all())
+    if not (distinct and np.isfinite(bins_per_unit)):
+        return [np.isfinite(numbers).sum()], [low, high]
+    return find("histogram")(numbers, edges), edges
 
 
 @dataclass
@@ -137,6 +160,10 @@ class Value:
     def shape(self):
         """The shape of the whole array."""
         return self.statistics.shape
+
+    def agrees_with(self, array):
+        """Whether an array has the same statistics, as it has if its entries are the same."""
+        return self.statistics == statistics(array)
 
     @property
     def abs_max(self):

@@ -14,9 +14,9 @@ import numpy as np
 from minicnn.checks import ArgumentError
 from minicnn.tracing.explanations import Cause, Explanation
 from minicnn.tracing.layers import ACTIVATIONS
-from minicnn.tracing.nothing import why_none
-from minicnn.tracing.rules import backward_terms, place_of, windows
+from minicnn.tracing.rules import Place, backward_terms, windows
 from minicnn.tracing.terms import View, checked_index
+from minicnn.tracing.why_none import why_none
 
 MOST_TERMS = 200_000  # looked at before the rest is left aside
 TINY = 1e-6  # of the largest entry of the same gradient
@@ -134,7 +134,7 @@ def _follow(tr, brought, arrivals, index):
     while queue and looked_at < MOST_TERMS:
         step, result, at = queue.popleft()
         operation = tr.operation_of(step)
-        place = places.setdefault(step.number, place_of(step, tr.sample, operation))
+        place = places.setdefault(step.number, Place(step, tr.sample, operation))
         try:
             if number := View(result.contribution, tr.sample).at("", at).value:
                 text = f"the {number:.3g} from here is taken away again by another path"
@@ -151,9 +151,9 @@ def _follow(tr, brought, arrivals, index):
         if others:
             found.note(step, "cancels", _how_they_vanish(others, result, tr.sample))
         for term in terms:
-            if term.product != 0 or (step.operation == "BatchNorm" and term is not terms[0]):
-                continue  # the other parts of a norm's sum hold Σδ, which says nothing new
-            delta = next(f for f in term.factors if _is_delta(f))
+            delta = next((f for f in term.factors if _is_delta(f)), None)
+            if term.product != 0 or delta is None:
+                continue  # without δ: a part of a norm's sum that holds Σδ, which says nothing new
             own = [f for f in term.factors if f.value == 0 and not _is_delta(f)]
             if own:
                 found.note(step, *_reason(step, own[0]), alone=delta.value != 0)
@@ -232,6 +232,9 @@ _CHOICES = {
 }
 
 
+_OF_SOFTMAX = ("Softmax", "LogSoftmax", "CrossEntropy", "SoftCrossEntropy")
+
+
 def _reason(step, factor):
     """(kind, text) for a factor that is 0 beside δ."""
     if step.operation in ("ReLU", "ReLU6"):
@@ -244,10 +247,11 @@ def _reason(step, factor):
         return "zero factor", _CHOICES[step.operation]
     if step.operation == "Dropout":
         return "dropped", "dropout has dropped it"
-    if step.operation == "CrossEntropy":
+    if step.operation in _OF_SOFTMAX:
         if factor.symbol == "1/N":
             return "ignored", "this target is ignored, or its class has weight 0"
-        return "saturated", "softmax gives a probability of 0 here"
+        if factor.symbol in ("softmax(z)", "y", "exp(y)"):
+            return "saturated", "softmax gives a probability of 0 here"
     if factor.symbol in ("X", "x"):
         return "zero input", "the input it is multiplied with is 0"
     if factor.symbol == "W":

@@ -1,5 +1,19 @@
-"""Training runs: saving where one stands, going on from there, and stopping when it diverges."""
+"""Training runs: the loop, what happens beside it, and going on from where one stopped."""
 
-from minicnn.training.checkpoint import load_checkpoint, save_checkpoint
+from minicnn.training.callbacks import (
+    Callback,
+    Checkpoints,
+    EarlyStopping,
+    Log,
+    Progress,
+    ProgressiveResizing,
+    TrainingMetrics,
+    Validation,
+    WeightAveraging,
+)
+from minicnn.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
 from minicnn.training.divergence import DivergenceError, check_loss
+from minicnn.training.evaluation import Evaluation, evaluate
+from minicnn.training.fit import fit
 from minicnn.training.progressive import ProgressiveLearning, ProgressiveStage
+from minicnn.training.run import Run

@@ -86,7 +86,7 @@ def load_checkpoint(path, *, model, optimizer=None, scheduler=None, generators=N
     >>> model.factor
     tensor([1.])
     """
-    stored = _read(path)
+    stored = read_checkpoint(path)
     name = f"load_checkpoint: {str(path)!r}"
     generators = _checked_generators("load_checkpoint", generators)
     _check_model(name, stored, model)
@@ -105,7 +105,20 @@ def load_checkpoint(path, *, model, optimizer=None, scheduler=None, generators=N
     return {"position": stored["position"], "extra": stored["extra"]}
 
 
-def _read(path):
+def read_checkpoint(path):
+    """What a checkpoint holds, without putting it anywhere.
+
+    Args:
+        path: the file's name.
+
+    Returns:
+        A dictionary with the "position" and the "extra" that were given to `save_checkpoint`, and
+        the states: "model", "generators", and where they were given "optimizer" and "scheduler".
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ArgumentError: the file is not a checkpoint, is damaged, or of another version.
+    """
     stored = load(path)
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise ArgumentError(

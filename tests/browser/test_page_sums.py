@@ -188,6 +188,107 @@ def test_a_whole_network(browser, tmp_path, small_page):
     assert check(browser, tr, tmp_path / "run.html") > 80
 
 
+@pytest.mark.parametrize("shapes", [
+    ((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)),
+    ((2, 1, 3, 4), (6, 4, 5)), ((4,), (2, 4, 5)), ((2, 3, 4), (4,)), ((5,), (5,)),
+], ids=str)  # fmt: skip
+def test_matrix_products(browser, tmp_path, shapes):
+    for sample in {None, 1} if max(map(len, shapes)) > 2 else {None}:
+        tr = traced(mc.matmul, shapes, sample)
+        assert check(browser, tr, tmp_path / "run.html", 6) >= 18
+
+
+def test_a_batch_along_the_rows_of_a_matrix(browser, tmp_path):
+    x, w = mc.randn(3, 4), mc.nn.Parameter(mc.randn(4, 5))
+    with mc.trace(sample=1) as tr:
+        loss = ((x @ w) * mc.randn(3, 5)).sum()
+    list(tr.backward(loss))
+    step = next(s for s in tr.steps if (s.phase, s.operation) == ("backward", "Matmul"))
+    assert step.delta.batched and step.terms("dB", (0, 0)).samples == 3
+    assert check(browser, tr, tmp_path / "run.html", 6) >= 12
+
+
+def test_softmax(browser, tmp_path):
+    def function(z):
+        return F.softmax(z, 1) + F.log_softmax(z, -1) * F.softmax(z, 0)
+
+    tr = traced(function, [(3, 4, 5)], 1)
+    assert check(browser, tr, tmp_path / "run.html", 8) >= 40
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("target", ["numbers", "probabilities"])
+@pytest.mark.parametrize("options", [{}, {"reduction": "none"}, {"reduction": "sum"}])
+def test_smoothed_cross_entropy(browser, tmp_path, options, target, weighted):
+    given = mc.tensor([[2, 1], [0, 4], [1, 1]])
+    if target == "numbers":
+        options = {**options, "ignore_index": 1}
+    else:
+        given = F.softmax(mc.randn(3, 5, 2), 1).requires_grad_()
+    if weighted:
+        options = {**options, "weight": mc.rand(5) + 0.5}
+    with mc.trace(sample=0) as tr:
+        loss = F.cross_entropy(leaf(3, 5, 2), given, label_smoothing=0.2, **options)
+    list(tr.backward(loss, mc.randn(loss.shape)))
+    asked = 12 if target == "numbers" else 24
+    assert check(browser, tr, tmp_path / "run.html", 12) == asked
+
+
+NORMS = {
+    "layer, last axis": (lambda x, g, b: F.layer_norm(x, (4,), g, b), (3, 5, 4), (4,)),
+    "layer, two axes": (lambda x, g, b: F.layer_norm(x, (5, 4), g, b), (3, 5, 4), (5, 4)),
+    "group": (lambda x, g, b: F.group_norm(x, 2, g, b), (3, 6, 2, 3), (6,)),
+    "instance": (lambda x, g, b: F.instance_norm(x, None, None, g, b), (3, 2, 4, 3), (2,)),
+    "batch": (lambda x, g, b: F.batch_norm(x, None, None, g, b, True), (3, 2, 4, 3), (2,)),
+}
+
+
+@pytest.mark.parametrize("sample", [None, 1])
+@pytest.mark.parametrize("function, shape, parameters", NORMS.values(), ids=NORMS)
+def test_norms(browser, tmp_path, function, shape, parameters, sample):
+    tr = traced(function, [shape, parameters, parameters], sample)
+    assert check(browser, tr, tmp_path / "run.html", 8) >= 32
+
+
+@pytest.mark.parametrize("size", [5, 4])
+def test_local_response_norm(browser, tmp_path, size):
+    def function(a):
+        return F.local_response_norm(a, size, alpha=0.9, beta=0.6, k=1.5)
+
+    assert check(browser, traced(function, [(2, 7, 3, 2)], 1), tmp_path / "run.html", 12) >= 24
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: F.layer_norm(x, x.shape), lambda x: F.batch_norm(x, None, None, training=True),
+])  # fmt: skip
+def test_what_needs_samples_that_are_not_kept_is_not_shown(browser, tmp_path, function):
+    tr = traced(function, [(3, 2, 4)], 1)
+    step = next(s for s in tr.steps if s.phase == "backward" and s.operation.endswith("Norm"))
+    with pytest.raises(mc.checks.ArgumentError, match="sample=None"):
+        step.terms("dx", (1, 1, 2))
+    tr.save_html(tmp_path / "run.html")
+    browser.open(tmp_path / "run.html")
+    assert browser.run(ASK, [[step.number, "dx", [1, 1, 2]]]) == ["sum left out"]
+    # The other samples' rows are not there, whatever is asked.
+    assert browser.run(ASK, [[step.number, "dx", [0, 1, 2]]]) == ["sum left out"]
+
+
+def test_targets_of_samples_that_are_not_kept(browser, tmp_path):
+    """Of the class probabilities one sample is kept, of the scores (as of a parameter) all are."""
+    z, q = leaf(3, 5), F.softmax(mc.randn(3, 5), 1)
+    with mc.trace(sample=0) as tr:
+        loss = F.cross_entropy(z, q)
+    list(tr.backward(loss))
+    step = next(s for s in tr.steps if s.phase == "backward")
+    assert step.terms("dz", (0, 1)).terms
+    with pytest.raises(mc.checks.IndexRangeError, match="sample 2 of input is not kept"):
+        step.terms("dz", (2, 1))
+    tr.save_html(tmp_path / "run.html")
+    browser.open(tmp_path / "run.html")
+    here, missing = browser.run(ASK, [[step.number, "dz", [k, 1]] for k in (0, 2)])
+    assert len(here["terms"]) == 2 and missing == "sum left out"
+
+
 SCATTER = """
 const [number, n, d] = arguments;
 return [...stepper.scatterMap(stepper.steps[number], n, d)];
@@ -262,7 +363,8 @@ return found.causes.map((c) => [c.kind, c.step.number, c.count]);
 
 # What the page calls otherwise than `why_zero`.
 KINDS = {"in no window": "not reached", "not taken": "not reached", "goes nowhere": "not reached",
-         "softmax zero": "saturated"}  # fmt: skip
+         "softmax zero": "saturated", "taken away": "cancels", "other samples": "cancels",
+         "too small": "cancels"}  # fmt: skip
 
 
 def test_causes_of_zeros_are_those_of_why_zero(browser, tmp_path, small_page):
@@ -285,3 +387,55 @@ def test_causes_of_zeros_are_those_of_why_zero(browser, tmp_path, small_page):
                 assert sorted((KINDS.get(k, k), s, c) for k, s, c in found) == mine
                 asked += 1
     assert asked > 20
+
+
+def causes_on_the_page(browser, tr, path, name, index):
+    """The kinds of cause of `why_zero` for an entry, and what the page says in both languages."""
+    tr.save_html(path, language="en")
+    browser.open(path)
+    step, result = next((s, r) for s in tr.steps for r in s.results if r.destination == name)
+    kinds = {cause.kind for cause in tr.why_zero(name, index).causes}
+    found = browser.run(ZERO, step.number, result.short, list(index))
+    assert {KINDS.get(kind, kind) for kind, *_ in found} == kinds
+    browser.run("stepper.go(arguments[0])", step.number)
+    said = []
+    for language in ("en", "zh"):
+        browser.run("stepper.setLanguage(arguments[0])", language)
+        browser.run("stepper.update({ short: arguments[0], index: arguments[1] })",
+                    result.short, list(index))  # fmt: skip
+        said.append(browser.run("return document.querySelector('.zero').innerText"))
+    assert browser.run("return [...stepper.missingTexts]") == []
+    return kinds, *said
+
+
+def test_a_target_that_is_ignored(browser, tmp_path):
+    with mc.trace(sample=1) as tr:
+        loss = F.cross_entropy(leaf(2, 3), mc.tensor([1, 2]), ignore_index=2)
+    list(tr.backward(loss))
+    kinds, english, chinese = causes_on_the_page(
+        browser, tr, tmp_path / "run.html", "a leaf", (1, 0)
+    )
+    assert kinds == {"ignored"}
+    assert "this target is ignored" in english and "这个目标被忽略" in chinese
+
+
+def test_products_that_are_too_small(browser, tmp_path):
+    x = mc.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    y = mc.tensor([1e-300, 1.0], dtype="float64")
+    with mc.trace() as tr:
+        loss = (x * y).sum()
+    list(tr.backward(loss, mc.tensor(1e-300, dtype="float64")))
+    kinds, english, chinese = causes_on_the_page(browser, tr, tmp_path / "run.html", "a leaf", (0,))
+    assert kinds == {"underflow"}
+    assert "too small for their product" in english and "乘积成了 0" in chinese
+
+
+def test_what_two_paths_take_from_each_other(browser, tmp_path):
+    x = leaf(3)
+    with mc.trace() as tr:
+        y = x * 2.0
+        loss = (y * 3.0 - y * 3.0).sum()
+    list(tr.backward(loss))
+    kinds, english, chinese = causes_on_the_page(browser, tr, tmp_path / "run.html", "a leaf", (0,))
+    assert kinds == {"cancels"}
+    assert "another path brings the opposite" in english and "相反的数" in chinese

@@ -412,3 +412,38 @@ def test_large_networks_fold_and_unfold(browser, tmp_path):
     browser.run("stepper.go(arguments[0])", step.number)
     assert browser.run("return document.querySelectorAll('.row.here').length") == 1
     assert browser.complaints() == []
+
+
+def test_names_and_notes_are_in_the_chosen_language(browser, tmp_path):
+    """A gradient that a hook has changed, a δ that was sent in, a forward that was not recorded."""
+    x = mc.tensor([1.0, 2.0], requires_grad=True)
+    early = x * 2.0
+    with mc.trace() as tr:
+        y = early * 3.0
+        y.register_hook(lambda g: g * 2)
+        loss = y * 1.0
+    list(tr.backward(loss, mc.ones(2)))
+    noted = next(s for s in tr.steps if s.note)
+    noted.note += " More."
+    strange = next(s for s in tr.steps if s.number != noted.number and s.phase == "backward")
+    tr.save_html(tmp_path / "own.html")
+    noted.note = noted.note.removesuffix(" More.")
+    tr.save_html(tmp_path / "run.html")
+    shown = "return document.getElementById('step').innerText"
+    for page, english, chinese in (
+        ("run", "was not recorded", "没有被记录"),
+        ("own", "in place. More.", "in place. More."),
+    ):
+        browser.open(tmp_path / f"{page}.html")
+        for language, text in (("en", english), ("zh", chinese)):
+            browser.run("stepper.setLanguage(arguments[0])", language)
+            browser.run("stepper.go(arguments[0])", noted.number)
+            assert text in browser.run(shown)
+    names = {v.name for v in tr.values}
+    assert any(name.endswith(", changed by a hook") for name in names)
+    assert "δ that was sent in" in names and strange.deltas
+    for name in names:
+        browser.run("stepper.setLanguage('zh')")
+        chinese = browser.run("return stepper.nameOf({ name: arguments[0] })", name)
+        assert "hook" not in name or chinese.endswith("，被 hook 改过")
+        assert "that was sent in" not in chinese and "changed by" not in chinese

@@ -8,6 +8,7 @@ import minicnn as mc
 from minicnn.checks import ArgumentError, DtypeError, ShapeError
 from minicnn.data import transforms
 from minicnn.data.transforms import Compose, Lambda, Normalize, Pad, RandomCrop, ToTensor
+from minicnn.random import default_generator
 from minicnn.tensor import Tensor
 
 numbers = np.random.default_rng(0)
@@ -62,8 +63,6 @@ def test_to_tensor_of_pil_images():
     assert ToTensor()(grey.convert("I")).dtype == mc.int32
     with pytest.raises(DtypeError, match=r"the image is of uint16, expected one of minicnn's"):
         ToTensor()(grey.convert("I;16"))
-    with pytest.raises(DtypeError, match=r"Pad: .* got Image; numpy.asarray\(image\) makes an"):
-        Pad(1)(grey)
 
 
 def test_to_tensor_refuses():
@@ -204,7 +203,7 @@ def test_pad_refuses():
         Pad(1)(mc.zeros(2))
     with pytest.raises(ShapeError, match=r"expected an array .*, got \(1, 2, 3, 4\); of tensors"):
         Pad(1)(np.zeros((1, 2, 3, 4)))
-    with pytest.raises(DtypeError, match=r"Pad: expected a NumPy array or a tensor, got list"):
+    with pytest.raises(DtypeError, match=r"Pad: expected a PIL image, .* or a tensor, got list"):
         Pad(1)([[1]])
 
 
@@ -218,7 +217,7 @@ def test_random_crop_takes_every_place_equally_often(image):
             rows, columns = slice(top, top + 3), slice(left, left + 5)
             part = array[..., rows, columns] if is_tensor else array[rows, columns]
             places[np.ascontiguousarray(part).tobytes()] = 0
-    crop = RandomCrop((3, 5), generator=mc.Generator(0))
+    crop = RandomCrop((3, 5))
     for _ in range(900):
         found = crop(image)
         assert type(found) is type(image)
@@ -228,7 +227,7 @@ def test_random_crop_takes_every_place_equally_often(image):
 
 
 def test_random_crop_pads_first():
-    crop = RandomCrop(5, padding=(0, 2), fill=9, generator=mc.Generator(0))
+    crop = RandomCrop(5, padding=(0, 2), fill=9)
     tops = {int((crop(GREY)[:, 0] == 9)[:2].sum()) for _ in range(60)}
     assert tops == {0, 1, 2}
     assert (RandomCrop((5, 9), (1, 0))(GREY)[:, [0, -1]] == 0).all()
@@ -241,7 +240,7 @@ def test_random_crop_widens_where_needed():
         h, w = RandomCrop(size).size
         assert RandomCrop(size, pad_if_needed=True)(GREY).shape == (h, w)
         assert RandomCrop(size, pad_if_needed=True)(Tensor(GREY)).shape == (h, w)
-    found = RandomCrop((5, 9), pad_if_needed=True, fill=3, generator=mc.Generator(1))(COLOUR)
+    found = RandomCrop((5, 9), pad_if_needed=True, fill=3)(COLOUR)
     assert (found == 3).all((0, 2)).sum() == 2
 
 
@@ -254,25 +253,21 @@ def test_random_crop_draws_from_the_default_generator():
     assert drawn() != first
     mc.manual_seed(4)
     assert drawn() == first
-    mc.manual_seed(4)
-    own = RandomCrop(2, generator=mc.Generator(4))
-    mc.manual_seed(9)
-    assert [own(GREY).tolist() for _ in range(8)] == first
 
 
 def test_random_crop_of_the_images_size_draws_nothing():
-    generator = mc.Generator(0)
-    state = generator.get_state()
-    assert RandomCrop((5, 7), generator=generator)(GREY) is GREY
-    assert generator.get_state() == state
+    state = default_generator.get_state()
+    np.testing.assert_array_equal(RandomCrop((5, 7))(GREY), GREY)
+    assert default_generator.get_state() == state
 
 
 def test_random_crop_refuses():
     with pytest.raises(
-        ShapeError, match=r"a crop of 6 × 6 is larger than the image of 5 × 7; pad_"
+        ShapeError,
+        match=r"a crop of 6 × 6 is larger than the image of 5 × 7, its .*; pad_",
     ):
         RandomCrop(6)(GREY)
-    with pytest.raises(ShapeError, match=r"larger than the image of 7 × 9 with its padding"):
+    with pytest.raises(ShapeError, match=r"the image of 7 × 9, its padding included; pad_if"):
         RandomCrop(10, padding=1)(GREY)
     with pytest.raises(ArgumentError, match=r"RandomCrop: size must be at least 1, got 0"):
         RandomCrop(0)
@@ -280,12 +275,10 @@ def test_random_crop_refuses():
         RandomCrop((1, 2, 3))
     with pytest.raises(ArgumentError, match=r"pad_if_needed must be True or False, got 2"):
         RandomCrop(2, pad_if_needed=2)
-    with pytest.raises(DtypeError, match=r"RandomCrop: generator must be a minicnn.Generator"):
-        RandomCrop(2, generator=1)
     with pytest.raises(ArgumentError, match=r"padding must be at least 0"):
         RandomCrop(2, padding=-1)
     with pytest.raises(
-        DtypeError, match=r"RandomCrop: expected a NumPy array or a tensor, got str"
+        DtypeError, match=r"get_dimensions: expected a PIL image, a NumPy array or a tensor, got s"
     ):
         RandomCrop(2)("image")
 

@@ -102,16 +102,17 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     digits, finished, tmp_path, monkeypatch, capsys, step
 ):
     # 270 training images, 5 steps an epoch: inside each epoch, and at the end of each.
-    count, seen = example.Run.count, []
+    metrics, seen = mc.training.TrainingMetrics, []
+    count = metrics.on_batch_end
 
-    def count_and_interrupt(self, *arguments):
-        count(self, *arguments)
+    def count_and_interrupt(self, run):
+        count(self, run)
         seen.append(1)
         if len(seen) == step:
             signal.raise_signal(signal.SIGINT)
 
     folder = tmp_path / "stopped"
-    monkeypatch.setattr(example.Run, "count", count_and_interrupt)
+    monkeypatch.setattr(metrics, "on_batch_end", count_and_interrupt)
     assert run(digits, folder) == 130
     monkeypatch.undo()
     assert f"--resume {folder}" in capsys.readouterr().err

@@ -65,7 +65,7 @@ def test_inputs_and_weights_of_zero():
     with mc.trace() as tr:
         loss = F.linear(x, w).sum()
     list(tr.backward(loss))
-    leaves = {v.name: v for v in tr.values if v.number in tr._recording.whole}
+    leaves = {v.name: v for v in tr.values if v.number in tr._recording.leaves.whole}
     names = list(leaves)
     assert tr.why_zero(names[0], (0, 1)).causes[0].kind == "zero weight"
     assert tr.why_zero(names[1], (0, 0)).causes[0].kind == "zero input"

@@ -226,7 +226,7 @@ def test_over_budget_arrays_are_left_out_and_say_so():
         loss = run(model, x, y)
     list(tr.backward(loss))
     missing = [v for v in tr.values if v.array is None]
-    assert missing and tr._recording.kept <= 2000
+    assert missing and tr._recording.archive.kept <= 2000
     for value in missing:
         assert "raise budget=" in value.left_out
         assert value.digest.top[0][1] == pytest.approx(

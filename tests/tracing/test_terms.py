@@ -5,6 +5,7 @@ import pytest
 
 import minicnn as mc
 import minicnn.nn.functional as F
+from minicnn import nn
 from minicnn.checks import ArgumentError, IndexRangeError
 
 
@@ -20,7 +21,7 @@ def traced(function, *tensors, sample=None):
 
 def check_all(step, gradients=True, output=True, entries=12):
     """Random entries of every array that the step gives: the terms add up to what is recorded."""
-    rng = np.random.default_rng(0)
+    rng, bound = np.random.default_rng(0), dict(step.bindings())
     arrays = [(r.short, r.contribution) for r in step.results] if gradients else []
     arrays += [("out", step.outputs[0])] if output else []
     for short, value in arrays:
@@ -29,6 +30,9 @@ def check_all(step, gradients=True, output=True, entries=12):
             index = tuple(int(rng.integers(n)) for n in value.shape)
             found = step.terms(short, index)
             assert found.recorded == value.array[index]
+            for f in (f for t in found.terms for f in t.factors if f.source is not None):
+                assert f.value == f.source.array[f.index]
+                assert f.source is bound.get(f.symbol, f.source)
             assert abs(found.total - found.recorded) < 2e-5 * scale, (short, index, str(found))
 
 
@@ -116,19 +120,6 @@ def test_sums(function):
     check_all(step, output=False)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_batch_norm(training):
-    mean, var = mc.randn(4), mc.rand(4) + 0.5
-    _, step = traced(
-        lambda x, g, b: F.batch_norm(x, mean, var, g, b, training),
-        leaf(3, 4, 5, 2),
-        leaf(4),
-        leaf(4),
-    )
-    check_all(step, output=False)
-    assert len(step.terms("dX", (0, 0, 0, 0)).terms) == (3 if training else 1)
-
-
 @pytest.mark.parametrize("options", [
     {}, {"reduction": "sum"}, {"reduction": "none"}, {"ignore_index": 1}, {"weight": True},
 ])  # fmt: skip
@@ -143,6 +134,118 @@ def test_cross_entropy(options):
     list(tr.backward(loss, upstream))
     step = next(s for s in tr.steps if s.phase == "backward")
     check_all(step, output=False, entries=30)
+
+
+MATRICES = [
+    ((3, 4), (4, 5)),
+    ((2, 3, 4), (2, 4, 5)),
+    ((2, 3, 4), (4, 5)),
+    ((3, 4), (2, 4, 5)),
+    ((2, 1, 3, 4), (6, 4, 5)),
+    ((1, 3, 4), (2, 4, 5)),
+    ((2, 3, 1, 4), (3, 4, 1)),
+    ((4,), (4, 5)),
+    ((4,), (2, 4, 5)),
+    ((2, 3, 4), (4,)),
+]
+
+
+@pytest.mark.parametrize("shapes", MATRICES, ids=str)
+def test_matrix_products(shapes):
+    tr, _ = traced(mc.matmul, *[leaf(*s) for s in shapes])
+    step = next(s for s in tr.steps if (s.phase, s.operation) == ("backward", "Matmul"))
+    assert step.symbols == ("A", "B", "Y") and [r.short for r in step.results] == ["dA", "dB"]
+    check_all(step, entries=20)
+
+
+@pytest.mark.parametrize("shapes", [s for s in MATRICES if len(s[0]) > 2], ids=str)
+def test_matrix_products_of_one_sample_and_the_others(shapes):
+    """The parts of the samples add up to the gradient of what they share."""
+    a, b = mc.randn(shapes[0]), leaf(*shapes[1])
+    parts, mine = [], b.array.shape[:1] == (2,)
+    for sample in range(len(a.array)):
+        with mc.trace(sample=sample) as tr:
+            mc.manual_seed(1)
+            y = mc.matmul(a, b)
+            loss = (y * mc.randn(y.shape)).sum()
+        list(tr.backward(loss))
+        step = next(s for s in tr.steps if (s.phase, s.operation) == ("backward", "Matmul"))
+        index = (sample if mine else 0, *[0] * (len(step.inputs[1].shape) - 1))
+        found = step.terms("dB", index)
+        assert found.total + found.rest == pytest.approx(found.recorded, rel=1e-5)
+        parts.append(found.total)
+    shared = step.outputs[0].batched and not step.inputs[1].batched
+    if shared:
+        assert sum(parts) == pytest.approx(found.recorded, rel=1e-4)
+
+
+def test_a_batch_that_lies_along_the_rows_of_a_matrix():
+    model = nn.Module()
+    model.w = nn.Parameter(mc.randn(4, 5))
+    x = mc.randn(3, 4)
+    with mc.trace(model, sample=1) as tr:
+        y = (x + 0) @ model.w
+        loss = (y * mc.randn(3, 5)).sum()
+    list(tr.backward(loss))
+    step = next(s for s in tr.steps if (s.phase, s.operation) == ("backward", "Matmul"))
+    found = step.terms("dB", (2, 4))
+    assert [f.index for t in found.terms for f in t.factors] == [(1, 2), (1, 4)]
+    assert found.samples == 3
+    expected = x.array[1, 2] * step.delta.array[0, 4]
+    assert found.total == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_the_product_of_two_vectors():
+    _, step = traced(mc.matmul, leaf(5), leaf(5))
+    assert step.operation == "Dot"
+    check_all(step)
+
+
+@pytest.mark.parametrize("function", [F.softmax, F.log_softmax])
+@pytest.mark.parametrize("shape, dim", [((3, 5), 1), ((2, 3, 4), -2), ((2, 3, 4), 0), ((6,), 0)])
+def test_softmax(function, shape, dim):
+    _, step = traced(lambda z: function(z, dim), leaf(*shape))
+    assert step.results[0].short == "dz"
+    check_all(step, output=False, entries=20)
+    extra = len(step.terms("dz", (0,) * len(shape)).terms) - 1
+    assert extra == shape[dim]
+
+
+@pytest.mark.parametrize("target", ["numbers", "probabilities"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("options", [
+    {}, {"reduction": "sum"}, {"reduction": "none"}, {"ignore_index": 1},
+    {"ignore_index": 1, "reduction": "none"},
+])  # fmt: skip
+@pytest.mark.parametrize("places", [(), (2,)])
+def test_smoothed_cross_entropy(options, weighted, target, places):
+    if weighted:
+        options = {**options, "weight": mc.rand(5) + 0.5}
+    given = mc.randint(0, 5, (3, *places))
+    if target == "probabilities":
+        options.pop("ignore_index", None)
+        given = F.softmax(mc.randn(3, 5, *places), 1).requires_grad_()
+    else:
+        given.array.ravel()[:2] = 0, 1
+    with mc.trace(sample=None) as tr:
+        loss = F.cross_entropy(leaf(3, 5, *places), given, label_smoothing=0.2, **options)
+    list(tr.backward(loss, mc.randn(loss.shape)))
+    step = next(s for s in tr.steps if s.phase == "backward")
+    assert {r.equation for r in step.results} == {"soft-ce"}
+    check_all(step, output=False, entries=40)
+
+
+def test_an_ignored_sample_has_no_target():
+    with mc.trace(sample=None) as tr:
+        loss = F.cross_entropy(
+            leaf(2, 3), mc.tensor([0, 2]), ignore_index=0, label_smoothing=0.3, reduction="sum"
+        )
+    list(tr.backward(loss))
+    step = next(s for s in tr.steps if s.phase == "backward")
+    for index, count in (((0, 0), 2), ((1, 2), 3), ((1, 0), 2)):
+        found = step.terms("dz", index)
+        assert len(found.terms) == count and (found.total == 0) == (index[0] == 0)
+    assert [c.kind for c in tr.why_zero("a leaf", (0, 0)).causes] == ["ignored"]
 
 
 def test_one_sample_its_part_and_the_rest():

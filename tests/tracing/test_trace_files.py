@@ -73,3 +73,45 @@ def test_files_that_are_not_traces(tmp_path, both):
     mc.save(tree, tmp_path / "damaged")
     with pytest.raises(ArgumentError, match="is damaged"):
         mc.trace.load(tmp_path / "damaged")
+
+
+def leaf(*shape):
+    return mc.randn(shape).requires_grad_()
+
+
+def steps_of(tr, operation, phase="backward"):
+    return [s for s in tr.steps if s.phase == phase and s.operation == operation]
+
+
+def run(function, *tensors, **options):
+    """The trace of Σ δ ⊙ function(tensors) with a random δ."""
+    with mc.trace(**options) as tr:
+        y = function(*tensors)
+        loss = (y * mc.randn(y.shape)).sum()
+    list(tr.backward(loss))
+    return tr
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: x[:, 1:, ::2], lambda x: x[[1, 0, 1]], lambda x: F.pad(x, (1, 0, 2, 1)),
+    lambda x: x.double().float(), lambda x: F.pad(x[None], (1, 1, 1, 1), mode="replicate"),
+])  # fmt: skip
+def test_a_file_keeps_what_operations_were_told(function, tmp_path):
+    x = leaf(3, 4, 5)
+    tr = run(function, x, sample=None)
+    tr.save(tmp_path / "run.trace")
+    again = mc.trace.load(tmp_path / "run.trace")
+    asked = 0
+    for a, b in zip(tr.steps, again.steps, strict=True):
+        for result in a.results if a.phase == "backward" else ():
+            index = (0,) * len(result.contribution.shape)
+            try:
+                text = str(a.terms(result.short, index))
+            except ArgumentError:
+                continue
+            asked += 1
+            assert str(b.terms(result.short, index)) == text
+    assert asked >= 2
+    constant = steps_of(tr, "Mul")[0].inputs[1].name
+    text = tr.why_zero(constant).summary
+    assert "requires_grad=False" in text and again.why_zero(constant).summary == text

@@ -22,6 +22,7 @@ class Step(Command):
     examples = (
         ("step lenet5 --plain", "one digit through LeNet, every backward step as text"),
         ("step lenet5 --layer conv2 --plain", "only the steps of one layer"),
+        ("step lenet5 --tui", "in the whole terminal, with heat maps and a cursor"),
         ("step lenet5 --html lenet.html", "a page for the browser, to keep or hand in"),
         ("step resnet20 --watch layer1.0 --layer layer1.0 --plain", "a part of a large network"),
     )
@@ -53,14 +54,23 @@ class Step(Command):
         parser.add_argument(
             "--lr", type=float, default=0.1, help="of the update, with --phases all"
         )
-        parser.add_argument("--html", metavar="PATH", help="write a page instead of stepping")
         parser.add_argument("--save", metavar="PATH", help="write the trace to a file, too")
-        parser.add_argument("--plain", action="store_true", help="print all steps as plain text")
+        ways = parser.add_mutually_exclusive_group()
+        ways.add_argument("--html", metavar="PATH", help="write a page instead of stepping")
+        ways.add_argument("--plain", action="store_true", help="print all steps as plain text")
+        ways.add_argument(
+            "--tui",
+            action="store_true",
+            help="step in the whole terminal, with heat maps and a cursor (needs textual)",
+        )
 
     def run(self, options):
         from minicnn.random import manual_seed
-        from minicnn.stepper import show, walk
+        from minicnn.stepper import explore, show, walk
+        from minicnn.stepper.screen import obstacle
 
+        if options.tui and obstacle():
+            raise Mistake(f"--tui: {obstacle()}")
         manual_seed(options.seed)
         with waiting(f"building {options.network}"):
             model = build_network(options)
@@ -87,6 +97,9 @@ class Step(Command):
             with mistakes():
                 tr.save_html(options.html)
             print(f"written: {options.html}; open it in a browser")
+        elif options.tui:
+            tr.goto(steps[0].number)
+            explore(tr)
         elif is_plain(options):
             show(tr, steps, plain=True)
         else:

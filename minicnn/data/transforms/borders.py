@@ -1,14 +1,32 @@
-"""Borders around images, and parts cut out of them."""
+"""Borders around images."""
 
 import sys
 
 import numpy as np
 
 from minicnn.checks import ArgumentError, ShapeError, one_of
-from minicnn.data.arguments import checked_flag, checked_generator, random_numbers
-from minicnn.data.transforms.pixels import pixels
+from minicnn.data.transforms.pixels import is_pil_image, pixels, through_array
 from minicnn.shapes import as_tuple
 from minicnn.tensor import Tensor
+
+# What the numbers of PIL images of a mode are; of others a border is made as of arrays.
+_PILLOW = {
+    "1": "bool",
+    "L": "uint8",
+    "LA": "uint8",
+    "RGB": "uint8",
+    "RGBA": "uint8",
+    "F": "float32",
+}
+
+
+def pad(img, padding, fill=0, padding_mode="constant"):
+    """The image with a border around it; arguments and errors as of `Pad`.
+
+    >>> pad(np.array([[1, 2]], "uint8"), (1, 0), padding_mode="edge")
+    array([[1, 1, 2, 2]], dtype=uint8)
+    """
+    return Pad(padding, fill, padding_mode)(img)
 
 
 class Pad:
@@ -17,14 +35,15 @@ class Pad:
     Args:
         padding: the width of the border: one number for all sides; two for left and right, and top
             and bottom; or four for left, top, right, bottom.
-        fill: the value of a constant border; for arrays (H, W, C) also one for each channel.
+        fill: the value of a constant border; for arrays (H, W, C) and PIL images also one for each
+            channel.
         padding_mode: ``"constant"``; ``"edge"`` (the outermost pixels repeated), ``"reflect"`` (a
             mirror image without the outermost pixels) or ``"symmetric"`` (with them).
 
     Raises:
         ArgumentError: a negative padding (a crop), an unknown mode, a fill that the image's dtype
             cannot hold, or a mirror image wider than the image.
-        DtypeError: neither an array nor a tensor, or a tensor that requires grad.
+        DtypeError: no image, or a tensor that requires grad.
         ShapeError: too few or too many dimensions, or `fill` does not fit the channels.
 
     >>> Pad((1, 0), fill=9)(np.array([[1, 2]], "uint8"))
@@ -42,8 +61,13 @@ class Pad:
             raise ArgumentError(f"Pad: padding must be 1, 2 or 4 integers, got {padding!r}")
         sides = as_tuple("Pad", "padding", padding, n, 0)
         self._left, self._top, self._right, self._bottom = (sides * 4)[:4]
+        self._fills = {}
 
     def __call__(self, image):
+        if is_pil_image(image):
+            if self.padding_mode == "constant" and image.mode in _PILLOW:
+                return self._filled_pil_image(image)
+            return through_array(self, image)
         array, rows = pixels("Pad", image)
         border = [(0, 0)] * array.ndim
         border[rows : rows + 2] = (self._top, self._bottom), (self._left, self._right)
@@ -59,20 +83,37 @@ class Pad:
         shape = list(array.shape)
         shape[rows] += self._top + self._bottom
         shape[rows + 1] += self._left + self._right
-        fill = np.asarray(self.fill)
         channels = array.shape[2] if array.ndim == 3 and not isinstance(image, Tensor) else 1
-        if fill.ndim and fill.shape not in ((1,), (channels,)):
-            raise ShapeError(
-                f"Pad: fill {self.fill!r} must be one number"
-                + (f", or one for each of {channels} channels" if channels > 1 else "")
-                + f", for an image of shape {array.shape}"
-            )
-        _check_fill(self.fill, fill, array.dtype)
         padded = np.empty(shape, array.dtype)
-        padded[...] = fill.astype(array.dtype)
+        padded[...] = self._fill_for(array.dtype, channels)
         inside = (slice(self._top, self._top + height), slice(self._left, self._left + width))
         padded[(slice(None),) * rows + inside] = array
         return padded
+
+    def _filled_pil_image(self, image):
+        from PIL import Image
+
+        width, height = image.size
+        size = self._left + width + self._right, self._top + height + self._bottom
+        fill = self._fill_for(np.dtype(_PILLOW[image.mode]), len(image.getbands()))
+        fill = tuple(np.resize(fill, len(image.getbands())).tolist())
+        padded = Image.new(image.mode, size, fill if len(fill) > 1 else fill[0])
+        padded.paste(image, (self._left, self._top))
+        return padded
+
+    def _fill_for(self, dtype, channels):
+        """The fill as an array (1,) or (C,) of `dtype`, checked once for images of one kind."""
+        if (dtype, channels) not in self._fills:
+            fill = np.atleast_1d(self.fill)
+            if fill.shape not in ((1,), (channels,)):
+                raise ShapeError(
+                    f"Pad: fill {self.fill!r} must be one number"
+                    + (f", or one for each of {channels} channels" if channels > 1 else "")
+                    + f", for an image of {channels} channel{'s' * (channels > 1)}"
+                )
+            _check_fill(self.fill, fill, dtype)
+            self._fills[dtype, channels] = fill.astype(dtype)
+        return self._fills[dtype, channels]
 
     def _check_mirror(self, sizes):
         for size, *widths in zip(
@@ -88,68 +129,6 @@ class Pad:
 
     def __repr__(self):
         return f"Pad(padding={self.padding}, fill={self.fill}, padding_mode={self.padding_mode!r})"
-
-
-class RandomCrop:
-    """A part of the image, of a given size and from a random place.
-
-    Args:
-        size: the size (h, w), or one number for both.
-        padding: a border put around the image first, as in `Pad`; None: no border.
-        pad_if_needed: widen an image that is smaller than `size`, on both sides.
-        fill, padding_mode: of the border, as in `Pad`.
-        generator: a `minicnn.Generator`; default: minicnn's own. No numbers are drawn where the
-            image has the size already.
-
-    Raises:
-        ShapeError: the image is smaller than `size`.
-        ArgumentError, DtypeError: as for `Pad`.
-
-    >>> import minicnn as mc
-    >>> RandomCrop(28, padding=4)(mc.zeros(1, 28, 28)).shape
-    (1, 28, 28)
-    """
-
-    def __init__(
-        self,
-        size,
-        padding=None,
-        pad_if_needed=False,
-        fill=0,
-        padding_mode="constant",
-        generator=None,
-    ):
-        self.size = as_tuple("RandomCrop", "size", size, 2, 1)
-        self.padding = padding
-        self.pad_if_needed = checked_flag("RandomCrop", "pad_if_needed", pad_if_needed)
-        self.fill, self.padding_mode = fill, padding_mode
-        self.generator = checked_generator("RandomCrop", generator)
-        self._pad = Pad(0 if padding is None else padding, fill, padding_mode)
-
-    def __call__(self, image):
-        if self.padding is not None:
-            image = self._pad(image)
-        array, rows = pixels("RandomCrop", image)
-        if self.pad_if_needed:
-            lacking = [max(s - n, 0) for s, n in zip(self.size, array.shape[rows:], strict=False)]
-            image = Pad(lacking[::-1], self.fill, self.padding_mode)(image)
-        height, width = pixels("RandomCrop", image)[0].shape[rows : rows + 2]
-        h, w = self.size
-        if h > height or w > width:
-            raise ShapeError(
-                f"RandomCrop: a crop of {h} × {w} is larger than the image of {height} × {width}"
-                f"{' with its padding' if self.padding is not None else ''}; "
-                "pad_if_needed=True widens it"
-            )
-        if (h, w) == (height, width):
-            return image
-        numbers = random_numbers("RandomCrop", self.generator)
-        top, left = numbers.integers(height - h + 1), numbers.integers(width - w + 1)
-        window = slice(top, top + h), slice(left, left + w)
-        return image[(..., *window)] if isinstance(image, Tensor) else image[window]
-
-    def __repr__(self):
-        return f"RandomCrop(size={self.size}, padding={self.padding})"
 
 
 def _check_fill(given, fill, dtype):

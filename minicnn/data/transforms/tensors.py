@@ -1,12 +1,25 @@
 """From an image to numbers that a network can take."""
 
+import math
+
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError
 from minicnn.data.arguments import checked_flag
 from minicnn.data.transforms.pixels import is_pil_image
 from minicnn.dtypes import DTYPES, is_floating
+from minicnn.kernels import find
 from minicnn.tensor import Tensor
+
+
+def to_tensor(pic):
+    """An image as a tensor (C, H, W); as `ToTensor`, which see."""
+    return ToTensor()(pic)
+
+
+def normalize(tensor, mean, std, inplace=False):
+    """(image − mean) / std, channel by channel; as `Normalize`, which see."""
+    return Normalize(mean, std, inplace)(tensor)
 
 
 class ToTensor:
@@ -47,9 +60,11 @@ class ToTensor:
         if array.ndim == 2:
             array = array[:, :, None]
         array = array.transpose(2, 0, 1)  # (H, W, C) → (C, H, W)
+        # Copied, so that the tensor does not change when the image is written to.
+        array = np.array(array, array.dtype.newbyteorder("="), order="C")
         if array.dtype == np.uint8:
-            return Tensor(np.divide(array, 255, dtype=np.float32, order="C"))
-        return Tensor(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+            return Tensor(np.divide(array, np.float32(255), dtype=np.float32))
+        return Tensor(array)
 
     def __repr__(self):
         return "ToTensor()"
@@ -108,10 +123,20 @@ class Normalize:
         mean, std = self._mean.astype(image.dtype), self._checked_std(image.dtype)
         if self.inplace:
             return image.sub_(Tensor(mean)).div_(Tensor(std))
-        return (image - Tensor(mean)) / Tensor(std)
+        if image.requires_grad or image.dtype == np.float16:
+            return (image - Tensor(mean)) / Tensor(std)
+        return Tensor(_normalized(image.array, mean, std))
 
     def __repr__(self):
         return f"Normalize(mean={self.mean}, std={self.std})"
+
+
+def _normalized(array, mean, std):
+    """The same in one go, without a graph."""
+    channels, pixels = array.shape[-3], array.shape[-2] * array.shape[-1]
+    planes = np.ascontiguousarray(array).reshape(math.prod(array.shape[:-3]), channels, pixels)
+    mean, std = (np.resize(numbers, channels) for numbers in (mean, std))
+    return find("normalize_channels")(planes, mean, std).reshape(array.shape)
 
 
 def _channel_numbers(argument, given):

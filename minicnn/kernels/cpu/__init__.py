@@ -4,10 +4,22 @@ from minicnn.kernels.cpu import (
     activation,
     channels,
     convolution,
+    counting,
     im2col,
     optimizers,
+    pixels,
     places,
     pooling,
+    resampling,
 )
 
-__all__ = ["activation", "channels", "convolution", "im2col", "optimizers", "places", "pooling"]
+__all__ = [
+    "activation",
+    "channels",
+    "convolution",
+    "counting",
+    "im2col",
+    "optimizers",
+    "places",
+    "pooling",
+]

@@ -89,3 +89,13 @@ def jit(function=None, *, reorder=False):
 
     run.compiled = compiled
     return run
+
+
+def serial(function):
+    """Compile `function` for one thread, without the lock, and keep the machine code on disk.
+
+    For the small kernels of a data loader, whose threads work on an image each, side by side and
+    beside the network: none of them waits for another, or for Python's lock.
+    """
+    with _caching() as possible:
+        return numba.njit(cache=possible, nogil=True, error_model="numpy")(function)

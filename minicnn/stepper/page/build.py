@@ -18,9 +18,9 @@ LANGUAGES = ("en", "zh")
 # In this order they are one script: each may use what stands in those before it.
 SCRIPTS = (
     "arrays", "numbers", "texts", "terms", "rules_convolution", "rules_pooling",
-    "rules_elementwise", "rules_other", "windows", "zeros", "heat", "formulas", "elements",
-    "figures", "sums", "lens", "questions", "overview", "targets", "phases", "step", "dialogs",
-    "main",
+    "rules_elementwise", "rules_products", "rules_norms", "rules_losses", "windows", "zeros",
+    "heat", "formulas", "elements", "figures", "sums", "lens", "questions", "overview", "targets",
+    "phases", "step", "dialogs", "main",
 )  # fmt: skip
 STYLES = ("base", "overview", "step", "arrays", "panels", "dialogs")
 

@@ -11,7 +11,7 @@ from minicnn.stepper.page.formulas import mathml
 from minicnn.tracing.rules import ELEMENTWISE, MOVING, moved_numbers, slopes_at
 from minicnn.tracing.values import Value, statistics
 
-# What js/rules_elementwise.js and js/rules_other.js can work out on their own.
+# What js/rules_elementwise.js can work out on its own.
 KNOWN_SLOPES = ("ReLU", "Tanh", "Sigmoid", "Add", "Sub", "Mul", "Neg", "Clone", "Cast", "Dropout")
 KNOWN_MOVES = ("View", "Reshape")
 OPTIMIZERS = {
@@ -33,7 +33,7 @@ def describe(step):
         "type": step.layer_type,
         "source": None,
         "pair": step.pair,
-        "equations": list(step.equations or _update_equations(step)),
+        "equations": list(step.equations or update_equations(step)),
         "attributes": {name: _plain(value) for name, value in step.attributes.items()},
         "inputs": [v.number for v in step.inputs],
         "outputs": [v.number for v in step.outputs],
@@ -65,7 +65,7 @@ def describe(step):
     return described
 
 
-def _update_equations(step):
+def update_equations(step):
     """The key of an optimiser's equation, as its options make it."""
     key = OPTIMIZERS.get(step.operation) if step.phase == "update" else None
     if key == "sgd" and step.attributes.get("momentum"):

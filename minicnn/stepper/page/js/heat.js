@@ -122,7 +122,7 @@ function drawNumbers(context, { rows, columns, at, largest }, pixels) {
     context.font = font(long ? 0.29 : 0.35);
     for (const [text, r, c, ink] of texts) {
       context.fillStyle = ink;
-      context.fillText(text, (c + 0.5) * pixels, (r + 0.53) * pixels, 0.94 * pixels);
+      context.fillText(text, (c + 0.5) * pixels, (r + 0.53) * pixels, 0.86 * pixels);
     }
   });
 }

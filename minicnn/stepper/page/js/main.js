@@ -320,6 +320,7 @@ window.stepper = {
   ask,
   resultOf,
   lensGrids,
+  nameOf,
   layoutOf,
   texts: TEXTS,
   startPlace,

@@ -16,18 +16,18 @@ const SLOPES = {
   Sub: (_, i) => [i === 0 ? 1 : -1, null],
   Mul: (place, i, at) => {
     const other = place.input(1 - i);
-    return [other.at(shownAt(other, at)), other.number];
+    return [other.at(shownAt(other.shape, at)), other.number];
   },
   Dropout: (place, _, at) => {
     const [mask, p] = [place.saved("mask"), place.option("p")];
-    return [mask.at(shownAt(mask, at)) / (p < 1 ? 1 - p : 1), mask.number];
+    return [mask.at(shownAt(mask.shape, at)) / (p < 1 ? 1 - p : 1), mask.number];
   },
 };
 
-// The place in a broadcast array that output place `at` shows.
-function shownAt(value, at) {
-  const skipped = at.length - value.shape.length;
-  return value.shape.map((size, axis) => (size === 1 && !value.batched ? 0 : at[axis + skipped]));
+// The entry of an array of a smaller shape that is broadcast to a place of a larger one.
+function shownAt(ownShape, at) {
+  const skipped = at.length - ownShape.length;
+  return ownShape.map((size, axis) => (size === 1 ? 0 : at[axis + skipped]));
 }
 
 function slopeName(step, i) {
@@ -35,26 +35,31 @@ function slopeName(step, i) {
   return step.operation === "Dropout" ? "m/(1 − p)" : "f'";
 }
 
-// All places of the output that entry `index` of input i is broadcast to; kept samples only.
-function broadcastTo(place, i, index) {
-  const output = valueOf(place.step.outputs[0]);
-  const shape = place.step.inputsShape(i);
-  const own = [...Array(output.shape.length - index.length).fill(0), ...index];
-  const sizes = [...Array(output.shape.length - shape.length).fill(1), ...shape];
-  let places = [[]];
-  output.shape.forEach((size, axis) => {
-    const [from, to] = axis === 0 && output.batched ? place.delta.samples : [0, size];
-    const along =
-      sizes[axis] === size ? [own[axis]] : Array.from({ length: to - from }, (_, k) => from + k);
-    places = places.flatMap((start) => along.map((k) => [...start, k]));
+// All combinations of one entry of each list.
+function combinations(lists) {
+  return lists.reduce((all, list) => all.flatMap((at) => list.map((k) => [...at, k])), [[]]);
+}
+
+// The places of a larger array that an entry of a smaller one is broadcast to; along the first axis
+// only those from samples[0] to before samples[1], if given.
+function broadcastPlaces(shape, ownShape, index, samples = null) {
+  const missing = shape.length - ownShape.length;
+  const axes = shape.map((size, axis) => {
+    const own = axis - missing;
+    const along = own >= 0 && ownShape[own] === size ? [index[own]] : range(size);
+    return axis === 0 && samples
+      ? along.filter((k) => k >= samples[0] && k < samples[1])
+      : along;
   });
-  return places;
+  return combinations(axes);
 }
 
 function elementwise(place, i, index) {
   const { step, delta } = place;
   const precomputed = step.slopes ? needed(step.slopes[i]) : null;
-  return broadcastTo(place, i, index).map((at) => {
+  const { shape, batched } = valueOf(step.outputs[0]);
+  const samples = batched ? delta.samples : null;
+  return broadcastPlaces(shape, step.inputsShape(i), index, samples).map((at) => {
     const term = [factor("δ", delta, at)];
     if (SAME.includes(step.operation)) return term;
     if (precomputed) term.push(factor(slopeName(step, i), precomputed, at));
@@ -63,7 +68,7 @@ function elementwise(place, i, index) {
       // The array that f' is read off may be smaller than the output: it has a place of its own.
       const source = valueOf(from);
       const shown =
-        source && source.kept.length && source.shape.length < at.length ? shownAt(source, at) : at;
+        source && source.kept.length && source.shape.length < at.length ? shownAt(source.shape, at) : at;
       term.push({ symbol: slopeName(step, i), index: at, value, from, shown });
     }
     return term;

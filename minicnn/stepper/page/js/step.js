@@ -49,16 +49,18 @@ function stepBar(step) {
 function stepHead(step) {
   const kind = step.phase === "forward" ? "its backward" : "its forward";
   const other = step.pair === null ? null : stepLink(step.pair, t(kind, { n: step.pair }));
+  const came = step.phase === "accumulate" ? arrivalsAt(step) : [];
+  const links = came.map(({ step: { number: n } }) => [" ", stepLink(n, t("computed in", { n }))]);
   const stop = step.breakpoint ? ` ● ${t("breakpoint")} ` : null;
   return h(
     "header",
     { class: "head" },
-    h("p", { class: "over-title" }, phaseChip(step), stop, other),
+    h("p", { class: "over-title" }, phaseChip(step), stop, other, links.flat()),
     h("h2", { id: "step-title", tabindex: "-1" }, stepTitle(step)),
     h("p", { class: "what" }, whatHappens(step)),
     sourceLine(step),
     optionsLine(step),
-    step.note ? h("p", { class: "note" }, t("not recorded")) : null,
+    step.note ? h("p", { class: "note" }, noteText(step.note)) : null,
   );
 }
 
@@ -102,6 +104,8 @@ const HIDDEN_OPTIONS = [
   "differentiable",
   "out",
   "weight",
+  "count",
+  "running",
 ];
 
 function optionsLine(step) {

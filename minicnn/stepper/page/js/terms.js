@@ -1,5 +1,5 @@
 // One entry of an array, written out as the sum that it is. The rules stand in the rules_ files and
-// follow minicnn/tracing/rules.py; the tests hold the two equal.
+// follow those in minicnn/tracing/rules; the tests hold the two equal.
 //
 // A term is a list of factors {symbol, index, value, from}: `from` is the number of the array where
 // the factor stands, or null for what stands nowhere, such as 1/N.
@@ -17,7 +17,10 @@ class CannotSay extends Error {
 }
 
 function factor(symbol, value, index) {
-  return { symbol, index, value: value.at(index), from: value.number };
+  const found = value.at(index);
+  // Where one sample is kept, only its places are there.
+  if (found === undefined) throw new CannotSay("sum left out", { name: nameOf(value) });
+  return { symbol, index, value: found, from: value.number };
 }
 
 function constant(symbol, number, index = null) {
@@ -47,6 +50,10 @@ class Place {
 
   input(i) {
     return needed(this.step.inputs[i]);
+  }
+
+  get output() {
+    return needed(this.step.outputs[0]);
   }
 
   saved(name) {

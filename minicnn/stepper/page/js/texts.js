@@ -29,6 +29,8 @@ function nameOf(value) {
   let match;
   if ((match = name.match(/^(.*) \(output( \d+)?\)$/)))
     return t("name output", { of: match[1], k: match[2] ?? "" });
+  if ((match = name.match(/^(.*), changed by a hook$/)))
+    return t("name hooked", { of: nameOf({ name: match[1] }) });
   if ((match = name.match(/^(.*) before$/)))
     return t("name before", { of: nameOf({ name: match[1] }) });
   if ((match = name.match(/^change of (.*)$/))) return t("name change", { of: match[1] });
@@ -37,6 +39,12 @@ function nameOf(value) {
   if ((match = name.match(/^(input|a leaf|a constant|δ that was sent in)( \(\d+\))?$/)))
     return t(`name ${match[1]}`) + (match[2] ?? "");
   return name;
+}
+
+// What a trace notes about a step, in the chosen language where the page knows the sentence.
+function noteText(note) {
+  const key = Object.keys(TEXTS.en).find((one) => TEXTS.en[one] === note);
+  return key ? t(key) : note;
 }
 
 function destinationName(name) {

@@ -26,12 +26,19 @@ const NO_TERMS = {
   Gather: "not taken",
 };
 
+const OF_SOFTMAX = ["Softmax", "LogSoftmax", "CrossEntropy", "SoftCrossEntropy"];
+const CANCELLED = 1e-6; // of the sum without signs
+const SMALLEST = { float16: 2 ** -14, float32: 2 ** -126, float64: 2 ** -1022 };
+
 // The kind of cause that a factor of 0 beside δ is.
 function reasonOf(step, f) {
   if (step.operation === "ReLU" || step.operation === "ReLU6") return "off";
   if (ACTIVATIONS.includes(step.operation)) return "saturated";
   if (step.operation === "Dropout") return "dropped";
-  if (step.operation === "CrossEntropy") return "softmax zero";
+  if (OF_SOFTMAX.includes(step.operation)) {
+    if (f.symbol === "1/N") return "ignored";
+    if (["softmax(z)", "y", "exp(y)"].includes(f.symbol)) return "softmax zero";
+  }
   if (f.symbol === "X" || f.symbol === "x") return "zero input";
   return f.symbol === "W" ? "zero weight" : "zero factor";
 }
@@ -59,6 +66,11 @@ function whyZero(step, result, index) {
 // Look at one entry: note its causes, or put the δ it came from into the queue. How many terms it has.
 function followOne(entry, queue, seen, note) {
   let terms;
+  const contribution = valueOf(entry.result.contribution);
+  if (contribution.present && contribution.at(entry.index) !== 0) {
+    note(entry, "taken away"); // another path has brought the opposite
+    return 1;
+  }
   try {
     terms = gradientTerms(entry.step, entry.result.input, entry.index);
   } catch (error) {
@@ -67,21 +79,34 @@ function followOne(entry, queue, seen, note) {
     return 1;
   }
   const zeros = terms.filter((term) => productOf(term) === 0);
+  const others = terms.map(productOf).filter((product) => product !== 0);
   if (!terms.length) note(entry, NO_TERMS[entry.step.operation] ?? "goes nowhere");
-  else if (!zeros.length) note(entry, "cancels");
+  if (others.length) note(entry, howTheyVanish(others, contribution.stats.dtype));
   for (const term of zeros) {
-    const own = term.find((f) => f.value === 0 && f.symbol !== "δ");
+    const delta = term.find((f) => f.symbol === "δ");
+    if (!delta) continue; // a part of a norm's sum that holds Σδ, which says nothing new
+    const zero = (f) => f.value === 0 && !isRounded(f);
+    const own = term.find((f) => zero(f) && f.symbol !== "δ");
     if (own) note(entry, reasonOf(entry.step, own), own);
-    else
-      askUpstream(
-        entry,
-        term.find((f) => f.symbol === "δ"),
-        queue,
-        seen,
-        note,
-      );
+    else if (!zero(delta)) note(entry, "underflow");
+    else askUpstream(entry, delta, queue, seen, note);
   }
   return terms.length;
+}
+
+// Whether a 0 of the page's, in float32, stands for a number of the run's that is smaller.
+function isRounded(f) {
+  if (f.value !== 0 || f.from === null || f.index === null) return false;
+  const value = valueOf(f.from);
+  return value.stats.zeros === 0 && value.holds(f.index) && value.at(f.index) === 0;
+}
+
+// Why products that are not zero make a sum of 0.
+function howTheyVanish(products, dtype) {
+  const total = products.reduce((sum, product) => sum + product, 0);
+  const size = products.reduce((sum, product) => sum + Math.abs(product), 0);
+  if (size < (SMALLEST[dtype] ?? 0)) return "too small";
+  return Math.abs(total) > CANCELLED * size ? "other samples" : "cancels";
 }
 
 function askUpstream(entry, delta, queue, seen, note) {

@@ -13,7 +13,7 @@ def why_none(tr, name):
     recording = tr._recording
     forward = [s for s in tr.steps if s.phase == "forward"]
     values = {v.number: v for s in forward for v in (*s.inputs, *s.outputs)}
-    names = {v.name for v in values.values()} | set(recording.names)
+    names = {v.name for v in values.values()} | set(recording.names.wanted)
     if name not in names:
         raise ArgumentError(f"why_zero: nothing is called {name!r}{closest(name, names)}")
     losses = [s for s in tr.steps if s.phase == "loss"]
@@ -24,7 +24,7 @@ def why_none(tr, name):
     own = {v.number for v in values.values() if v.name == name}
     if not own:
         return _answer(name, f"is None: the forward did not use {name}")
-    if not recording.wanted.get(name, True) or own <= recording.fixed:
+    if not recording.names.wanted.get(name, True) or own <= recording.leaves.fixed:
         return _answer(name, f"is None: {name} has requires_grad=False")
     reached = _reached(forward, own)
     goals = {v.number for s in losses for v in s.outputs}

@@ -10,7 +10,7 @@ from minicnn.ops.reduction import Extremum
 from minicnn.tracing.attributes import copy_of, operation_called
 from minicnn.tracing.terms import checked_index
 
-STEP = 1e-5
+H = 1e-5  # half the width of the difference quotient
 _KINKS = {
     "ReLU": (0,), "LeakyReLU": (0,), "Abs": (0,), "ReLU6": (0, 6), "Hardsigmoid": (-3, 3),
     "Hardswish": (-3, 3),
@@ -53,12 +53,12 @@ class Difference:
         return "\n".join([*lines, *([self.warning] if self.warning else [])])
 
 
-def finite_difference(tr, name, index, h=STEP):
+def finite_difference(tr, name, index, h=H):
     """See `trace.finite_difference`."""
     recording = tr._recording
-    if recording.unseen:
-        raise GraphError(f"finite_difference: the run cannot be repeated: {recording.unseen}")
-    leaves = {v.name: v for v in tr.values if v.number in recording.whole}
+    if recording.run.unseen:
+        raise GraphError(f"finite_difference: the run cannot be repeated: {recording.run.unseen}")
+    leaves = {v.name: v for v in tr.values if v.number in recording.leaves.whole}
     if name not in leaves:
         raise ArgumentError(
             f"finite_difference: no parameter or input is called {name!r}{closest(name, leaves)}"
@@ -115,7 +115,7 @@ class _Replay:
 
     def __init__(self, recording, leaf, index, change):
         self.recording = recording
-        self.arrays = {n: _float64(a) for n, a in recording.whole.items()}
+        self.arrays = {n: _float64(a) for n, a in recording.leaves.whole.items()}
         array = self.arrays[leaf].copy()
         if array.dtype != np.float64:
             raise ArgumentError(f"finite_difference: {array.dtype} has no derivative")
@@ -127,7 +127,7 @@ class _Replay:
         for step in self.recording.steps:
             if step.phase != "forward":
                 continue
-            operation = copy_of(self.recording.operations[step.number])
+            operation = copy_of(self.recording.run.operations[step.number])
             if operation_called(step.operation) is None:
                 raise ArgumentError(
                     f"finite_difference: {operation.name} is an operation of your own, and cannot "

@@ -1,0 +1,10 @@
+"""What happens beside the training loop: each callback in a file of its own."""
+
+from minicnn.training.callbacks.averaging import WeightAveraging
+from minicnn.training.callbacks.callback import Callback
+from minicnn.training.callbacks.checkpoints import Checkpoints
+from minicnn.training.callbacks.early_stopping import EarlyStopping
+from minicnn.training.callbacks.log import Log
+from minicnn.training.callbacks.metrics import TrainingMetrics, Validation
+from minicnn.training.callbacks.progress import Progress
+from minicnn.training.callbacks.resizing import ProgressiveResizing
