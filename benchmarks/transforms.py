@@ -9,6 +9,8 @@ tensors (its `v2`, the faster one) and on PIL images, minicnn on tensors, on arr
 PIL images; the ratios are torchvision's time / minicnn's on the same kind of image.
 """
 
+# ruff: noqa: E402, what the libraries read when they are loaded comes first.
+
 import os
 
 for _library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
@@ -135,7 +137,8 @@ KINDS = ("tensor", "array", "PIL")
 
 def table(found):
     lines = [
-        "| transform | tensor µs | torchvision v2 | ratio | array µs | PIL µs | torchvision | ratio |",
+        "| transform | tensor µs | torchvision v2 | ratio "
+        "| array µs | PIL µs | torchvision | ratio |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(name for name, _, _ in found):

@@ -59,10 +59,10 @@ class _Training:
     """Data, network and optimizer of a run."""
 
     def __init__(self, chosen):
-        import minicnn as mc
+        from minicnn.random import manual_seed
 
         self.chosen = chosen
-        mc.manual_seed(chosen["seed"])
+        manual_seed(chosen["seed"])
         train = load_part(chosen, "train", None)
         self.classes = list(getattr(train, "classes", ()))
         if len(self.classes) < 2:
@@ -79,8 +79,8 @@ class _Training:
 
     def _load(self, images, plain, varied):
         """The data sets for training, validation and test; the last two may be None."""
-        import minicnn as mc
         from minicnn import data
+        from minicnn.random import Generator
 
         train = _with_transform(images, varied)
         validation = load_part(self.chosen, "val", plain)
@@ -88,20 +88,20 @@ class _Training:
         if validation is None and share:
             # The same images for every seed: a generator of its own, always started alike.
             unvaried = _with_transform(images, plain)
-            train, _ = data.stratified_split(train, share, mc.Generator(0))
-            _, validation = data.stratified_split(unvaried, share, mc.Generator(0))
+            train, _ = data.stratified_split(train, share, Generator(0))
+            _, validation = data.stratified_split(unvaried, share, Generator(0))
         wanted = self.chosen["images"]
         if wanted is not None and wanted < len(train):
             # Some of every class; the first ones may be of few.
-            _, train = data.stratified_split(train, wanted / len(train), mc.Generator(0))
+            _, train = data.stratified_split(train, wanted / len(train), Generator(0))
         return {"training": train, "validation": validation,
                 "test": load_part(self.chosen, "test", plain)}  # fmt: skip
 
     def _check_head(self):
-        import minicnn as mc
+        from minicnn.modes import no_grad
 
         image, _ = self.parts["training"][0]
-        with mc.no_grad():
+        with no_grad():
             scores = self.model.eval()(image.unsqueeze(0))
         if getattr(scores, "ndim", 0) != 2 or scores.shape[1] != len(self.classes):
             raise Mistake(

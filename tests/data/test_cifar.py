@@ -234,6 +234,15 @@ def test_download(server, files, tmp_path, monkeypatch):
     assert len(CIFAR10(tmp_path / "new", train=False, download=True)) == 4
 
 
+def test_a_damaged_archive_is_fetched_again(server, files, tmp_path, monkeypatch):
+    folder, url = server
+    monkeypatch.setattr(CIFAR10, "url", url + CIFAR10.filename)
+    monkeypatch.setattr(CIFAR10, "tgz_md5", packed(folder / CIFAR10.filename, files[0]))
+    half = (folder / CIFAR10.filename).read_bytes()[:2000]
+    (tmp_path / CIFAR10.filename).write_bytes(half)
+    assert len(CIFAR10(tmp_path, train=False, download=True)) == 4
+
+
 def test_an_archive_without_the_files(server, files, tmp_path, monkeypatch):
     folder, url = server
     monkeypatch.setattr(CIFAR10, "url", url + CIFAR10.filename)

@@ -189,6 +189,21 @@ def test_a_sample_has_numbers_of_its_own():
     assert not {*drawn(loader)} & {*first, *second}
 
 
+def test_a_collate_fn_has_numbers_of_its_own():
+    class Numbers(Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return generator().numpy.random()
+
+    def with_one_more(samples):
+        return [*samples, generator().numpy.random()]
+
+    drawn = [x for batch in DataLoader(Numbers(), 2, collate_fn=with_one_more) for x in batch]
+    assert len(drawn) == len({*drawn}) == 6
+
+
 def test_the_loader_draws_nothing_from_the_generator_but_the_order():
     own, other = mc.Generator(5), mc.Generator(5)
     loader = DataLoader(range(6), 2, shuffle=True, generator=own, collate_fn=list)
@@ -463,8 +478,10 @@ def gone(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
-@pytest.mark.parametrize("workers", KINDS)
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "workers, sent",
+    [("threads", signal.SIGINT), ("processes", signal.SIGINT), ("processes", signal.SIGKILL)],
+)
 def test_ctrl_c_and_kill_leave_nothing(tmp_path, workers, sent):
     path = tmp_path / "slow.py"
     path.write_text(SLOW)

@@ -15,6 +15,9 @@ OTHER_THINGS = {
 
 # The reason, the name, and what distinguishes it from PyTorch's.
 DIFFERENCES = {
+    "workers may be threads too, which share the data set and need no pickling": {
+        "data.DataLoader": ("adds workers",),
+    },
     "in-place methods hand their arguments on to the function they are named after": {
         "Tensor.add_": ("hands on what it is given",),
         "Tensor.sub_": ("hands on what it is given",),

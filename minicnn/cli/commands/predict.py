@@ -56,14 +56,16 @@ def _image(path, invert):
 
 def _classes(network, image, top):
     """The most probable classes of one image."""
-    import minicnn as mc
+    from minicnn.functions.elementwise import softmax
+    from minicnn.functions.ordering import topk
+    from minicnn.modes import no_grad
 
     network.model.eval()
-    with mc.no_grad():
+    with no_grad():
         scores = network.model(network.preprocessing(image).unsqueeze(0))
         if scores.ndim != 2:
             raise Mistake(f"{network.name} gives no scores (1, C), but {tuple(scores.shape)}")
-        best, places = mc.topk(mc.softmax(scores, 1)[0], min(top, scores.shape[1]))
+        best, places = topk(softmax(scores, 1)[0], min(top, scores.shape[1]))
     names = network.classes or [f"class {i}" for i in range(scores.shape[1])]
     pairs = zip(places.tolist(), best.tolist(), strict=True)
     return [{"class": names[i], "probability": round(p, 6)} for i, p in pairs]
