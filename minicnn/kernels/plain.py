@@ -16,7 +16,11 @@ import math
 
 import numpy as np
 
-from minicnn.kernels import plain_images  # noqa: F401, it registers the kernels of images
+from minicnn.kernels import (  # noqa: F401, they register theirs
+    plain_activation,
+    plain_images,
+    plain_norm_act,
+)
 from minicnn.kernels.registry import find, register
 from minicnn.kernels.threads import compute_lock, use_blas_threads
 from minicnn.shapes import adaptive_windows, output_size

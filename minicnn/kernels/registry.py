@@ -40,6 +40,11 @@ def find(name):
     return found.get(variant) or found["plain"]
 
 
+def in_force():
+    """The variant in force."""
+    return _variant.get()
+
+
 def names():
     """The names of all kernels."""
     for variant in VARIANTS:

@@ -34,6 +34,7 @@ from minicnn.models.inputs import check_images
 from minicnn.models.registry import register
 from minicnn.models.weights import build
 from minicnn.nn import functional as F
+from minicnn.nn.fusion import norm_act
 
 
 class DenseLayer(nn.Module):
@@ -59,8 +60,8 @@ class DenseLayer(nn.Module):
     def forward(self, maps):
         """From a list of tensors (N, …, H, W), or one, to (N, k, H, W)."""
         x = cat(maps, 1) if isinstance(maps, (list, tuple)) else maps
-        x = self.conv1(self.relu1(self.norm1(x)))
-        x = self.conv2(self.relu2(self.norm2(x)))
+        x = self.conv1(norm_act(self.norm1, self.relu1, x))
+        x = self.conv2(norm_act(self.norm2, self.relu2, x))
         return F.dropout(x, self.drop_rate, self.training) if self.drop_rate > 0 else x
 
 

@@ -89,6 +89,10 @@ class _Statistics(_Affine):
 
 class _BatchNorm(_Statistics):
     def forward(self, input):
+        return self.run(F.batch_norm, input)
+
+    def run(self, function, input):
+        """`function`, which takes what `F.batch_norm` does, with this layer's state."""
         self._check_input(input)
         if self.running_mean is not None and input.shape[1] != self.num_features:
             raise ShapeError(
@@ -101,7 +105,7 @@ class _BatchNorm(_Statistics):
             batches = int(self.num_batches_tracked) + 1
             # No momentum: the mean of all batches, r ← r + (s − r)/batches.
             momentum = 1 / batches if self.momentum is None else momentum
-        output = F.batch_norm(
+        output = function(
             input,
             self.running_mean if not self.training or tracks else None,
             self.running_var if not self.training or tracks else None,

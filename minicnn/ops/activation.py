@@ -12,10 +12,7 @@ from minicnn.ops.base import Operation
 
 def logistic(x):
     """σ(x) = 1 / (1 + e^(−x)) of an array, for any x."""
-    # e^(−|x|) cannot overflow, and e/(1 + e) keeps the small values that 1 − 1/(1 + e) loses.
-    xp = array_module(x)
-    e = xp.exp(-abs(x))
-    return xp.where(x < 0, e, 1) / (1 + e)
+    return find("logistic")(x)
 
 
 class Sigmoid(Operation):
@@ -30,7 +27,7 @@ class Sigmoid(Operation):
         return self.y
 
     def backward(self, delta):
-        return delta * (self.y * (1 - self.y))
+        return find("logistic_gradient")(delta, self.y)
 
 
 class Tanh(Operation):
@@ -56,12 +53,12 @@ class ReLU(Operation):
     fresh = True
 
     def forward(self, x):
-        self.y = array_module(x).maximum(x, 0)
+        self.y = find("relu")(x)
         return self.y
 
     def backward(self, delta):
         # y ≤ 0 exactly where x ≤ 0, so the output is all that has to be kept.
-        return array_module(delta).where(self.y <= 0, 0, delta)
+        return find("relu_gradient")(delta, self.y)
 
 
 class Activation(Operation):
@@ -79,17 +76,24 @@ class Activation(Operation):
         return delta * self.slope(self.x, array_module(delta))
 
 
-class ReLU6(Activation):
+class KernelActivation(Activation):
+    """One whose f and f' ⊙ δ are kernels: `kernel`, and the same with ``_gradient`` behind it."""
+
+    kernel = None
+
+    def forward(self, x):
+        self.x = x
+        return find(self.kernel)(x)
+
+    def backward(self, delta):
+        return find(f"{self.kernel}_gradient")(delta, self.x)
+
+
+class ReLU6(KernelActivation):
     """y = min(max(x, 0), 6);  y' is 1 for 0 < x < 6, else 0."""
 
     equations = ("relu6",)
-
-    def f(self, x, xp):
-        return xp.clip(x, 0, 6)
-
-    def backward(self, delta):
-        # Not a product with 0: an infinite δ must vanish too.
-        return array_module(delta).where((self.x <= 0) | (self.x >= 6), 0, delta)
+    kernel = "relu6"
 
 
 class LeakyReLU(Activation):
@@ -164,43 +168,25 @@ class GELUTanh(Activation):
         return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du
 
 
-class SiLU(Activation):
+class SiLU(KernelActivation):
     """y = x σ(x);  y' = σ(x) (1 + x (1 − σ(x)))."""
 
     equations = ("silu",)
-
-    def f(self, x, xp):
-        return x * logistic(x)
-
-    def slope(self, x, xp):
-        s = logistic(x)
-        return s * (1 + x * (1 - s))
+    kernel = "silu"
 
 
-class Hardsigmoid(Activation):
+class Hardsigmoid(KernelActivation):
     """y = ReLU6(x + 3) / 6;  y' is 1/6 for −3 < x < 3, else 0."""
 
     equations = ("hardsigmoid",)
-
-    def f(self, x, xp):
-        return xp.clip(x + 3, 0, 6) / 6
-
-    def backward(self, delta):
-        return array_module(delta).where((self.x > -3) & (self.x < 3), delta / 6, 0)
+    kernel = "hardsigmoid"
 
 
-class Hardswish(Activation):
+class Hardswish(KernelActivation):
     """y = x ReLU6(x + 3) / 6;  y' is 0 for x ≤ −3, x/3 + 1/2 between, 1 for x ≥ 3."""
 
     equations = ("hardswish",)
-
-    def f(self, x, xp):
-        return x * (xp.clip(x + 3, 0, 6) / 6)
-
-    def backward(self, delta):
-        xp = array_module(delta)
-        between = xp.where(self.x < 3, delta * (self.x / 3 + 0.5), delta)
-        return xp.where(self.x <= -3, 0, between)
+    kernel = "hardswish"
 
 
 class Softplus(Activation):

@@ -6,6 +6,7 @@ from minicnn.kernels.cpu import (
     convolution,
     counting,
     im2col,
+    norm_act,
     optimizers,
     pixels,
     places,
@@ -19,7 +20,10 @@ __all__ = [
     "convolution",
     "counting",
     "im2col",
+    "norm_act",
     "optimizers",
+    "pixels",
     "places",
     "pooling",
+    "resampling",
 ]

@@ -10,27 +10,50 @@ from minicnn.kernels.registry import register
 
 @jit
 def _max_pool2d(x, y, argmax, kh, kw, sh, sw, ph, pw, dh, dw):
+    """A row of windows at a time: for each kernel entry, the pixels that all of them see there.
+
+    Neighbouring windows are compared side by side, which the compiler turns into vector
+    instructions. Noted is which entry won; its place is computed at the end.
+    """
     n, c, height, width = x.shape
     oh, ow = y.shape[2:]
+    flat_x, flat_y, flat_argmax = x.reshape(-1), y.reshape(-1), argmax.reshape(-1)
+    lowest, nobody = x.dtype.type(-np.inf), np.int32(-1)
     for plane in prange(n * c):
-        image = x[plane // c, plane % c]
+        best, winner = np.empty(ow, x.dtype), np.empty(ow, np.int32)
+        line = np.empty(ow, x.dtype)
+        offset = np.empty(kh * kw, np.int64)
+        for entry in range(kh * kw):
+            offset[entry] = entry // kw * dh * width + entry % kw * dw
         for r in range(oh):
-            for q in range(ow):
-                best, place = -np.inf, -1
-                for i in range(kh):
-                    row = r * sh - ph + i * dh
-                    if row < 0 or row >= height:
-                        continue
-                    for j in range(kw):
-                        column = q * sw - pw + j * dw
-                        if column < 0 or column >= width:
-                            continue
-                        value = image[row, column]
+            for q in range(np.uint64(ow)):
+                best[q], winner[q] = lowest, nobody
+            for i in range(kh):
+                row = r * sh - ph + i * dh
+                if row < 0 or row >= height:
+                    continue
+                for j in range(kw):
+                    # Windows first … last − 1 have a pixel here, the others padding.
+                    shift = j * dw - pw
+                    first = min(max(0, -(shift // sw)), ow)
+                    last = max(first, min(ow, (width - 1 - shift) // sw + 1))
+                    source = np.uint64((plane * height + row) * width + first * sw + shift)
+                    begin, count, step = np.uint64(first), np.uint64(last - first), np.uint64(sw)
+                    for q in range(count):
+                        line[q] = flat_x[source + q * step]
+                    entry = np.int32(i * kw + j)
+                    for q in range(count):
+                        value, so_far, who = line[q], best[begin + q], winner[begin + q]
                         # value != value: NaN, which is to win and to show.
-                        if value > best or value != value or place < 0:
-                            best, place = value, row * width + column
-                y[plane // c, plane % c, r, q] = best
-                argmax[plane // c, plane % c, r, q] = place
+                        wins = (value > so_far) | (value != value) | (who == nobody)
+                        best[begin + q] = value if wins else so_far
+                        winner[begin + q] = entry if wins else who
+            target = np.uint64((plane * oh + r) * ow)
+            for q in range(np.uint64(ow)):
+                flat_y[target + q] = best[q]
+                corner = (r * sh - ph) * width + np.int64(q) * sw - pw
+                who = winner[q]
+                flat_argmax[target + q] = corner + offset[np.uint32(who)] if who >= 0 else -1
 
 
 @jit

@@ -33,6 +33,7 @@ from minicnn.nn.functional.elementwise_loss import (
     smooth_l1_loss,
 )
 from minicnn.nn.functional.encoding import normalize, one_hot
+from minicnn.nn.functional.fused import batch_norm_act
 from minicnn.nn.functional.linear import linear
 from minicnn.nn.functional.loss import cross_entropy, nll_loss
 from minicnn.nn.functional.normalization import (

@@ -9,7 +9,9 @@ from minicnn.dtypes import float16, float32
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import epsilon, number
+from minicnn.nn.functional.watched import runs_fused
 from minicnn.ops import normalization as ops
+from minicnn.ops.norm_act import BatchNormAct
 from minicnn.shapes import as_number
 from minicnn.tensor import Tensor, apply
 
@@ -52,6 +54,26 @@ def batch_norm(
             [ 1.]])
     """
     name = "batch_norm"
+    eps, momentum, running, gamma, beta, training = check_batch_norm(
+        name, input, running_mean, running_var, weight, bias, training, momentum, eps
+    )
+    shape = input.shape
+    # (N, C, …) → (N, C, places)
+    view, parameters = (*shape[:2], math.prod(shape[2:])), (1, shape[1], 1)
+    if runs_fused(input):
+        statistics = None if training else tuple(t.array.copy() for t in running)
+        operation = BatchNormAct(eps, None, statistics)
+    else:
+        statistics = None if training else _as_statistics(running, parameters)
+        operation = ops.BatchNorm(view, (0, 2), parameters, eps, statistics)
+    output = apply(operation, input, gamma, beta)
+    if training and running is not None and input.numel():
+        update_running(running, operation.mean, operation.var, operation.count, momentum)
+    return output
+
+
+def check_batch_norm(name, input, running_mean, running_var, weight, bias, training, momentum, eps):
+    """(ε, m, running statistics or None, γ, β, training), or the error that `batch_norm` names."""
     _check_input(name, input, 2, "(N, C) or (N, C, …)")
     eps, momentum = epsilon(name, eps), number(name, "momentum", momentum)
     shape = input.shape
@@ -65,14 +87,7 @@ def batch_norm(
         raise ArgumentError(
             f"{name}: evaluation needs running_mean and running_var; pass both, or training=True"
         )
-    # (N, C, …) → (N, C, places)
-    view, parameters = (*shape[:2], math.prod(shape[2:])), (1, shape[1], 1)
-    statistics = None if training else _as_statistics(running, parameters)
-    operation = ops.BatchNorm(view, (0, 2), parameters, eps, statistics)
-    output = apply(operation, input, gamma, beta)
-    if training and running is not None and input.numel():
-        update_running(running, operation.mean, operation.var, operation.count, momentum)
-    return output
+    return eps, momentum, running, gamma, beta, training
 
 
 def instance_norm(

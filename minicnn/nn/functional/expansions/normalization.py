@@ -10,6 +10,7 @@ from minicnn.creation import zeros
 from minicnn.functions.elementwise import sqrt, square
 from minicnn.functions.reductions import mean
 from minicnn.functions.shaping import cat, reshape
+from minicnn.nn.functional import activation
 from minicnn.nn.functional.normalization import update_running
 
 
@@ -59,6 +60,24 @@ def batch_norm(
     )
 
 
+def batch_norm_act(
+    input,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-05,
+    act=None,
+    residual=None,
+):
+    """act(BN(x) + r), one after the other."""
+    y = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    y = y if residual is None else y + residual
+    return getattr(activation, act)(y) if act else y
+
+
 def instance_norm(
     input,
     running_mean=None,
@@ -106,6 +125,7 @@ def local_response_norm(input, size, alpha=0.0001, beta=0.75, k=1.0):
 
 EXPANSIONS = {
     "batch_norm": batch_norm,
+    "batch_norm_act": batch_norm_act,
     "instance_norm": instance_norm,
     "layer_norm": layer_norm,
     "group_norm": group_norm,
