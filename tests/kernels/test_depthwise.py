@@ -63,3 +63,25 @@ def test_half_precision_goes_through_float32():
 def test_an_empty_batch():
     y = find("conv2d")(np.ones((0, 3, 5, 5)), np.ones((3, 1, 3, 3)), (1, 1), (1, 1), (1, 1), 3)
     assert y.shape == (0, 3, 5, 5)
+
+
+@pytest.mark.parametrize("shape", [(21, 3, 20, 20), (70, 2, 9, 8), (2, 50, 6, 7), (1, 9, 70, 66)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_many_samples_or_many_maps(shape, stride):
+    """More samples than are summed at a time, more planes than pieces, planes larger than both."""
+    rng = np.random.default_rng(shape[0])
+    x = rng.standard_normal(shape).astype("float32")
+    w = rng.standard_normal((shape[1], 1, 3, 5)).astype("float32")
+    options = (stride, stride), (1, 2), (1, 1)
+
+    def run():
+        y = find("conv2d")(x, w, *options, shape[1])
+        delta = np.random.default_rng(1).standard_normal(y.shape).astype("float32")
+        dx = find("conv2d_input_gradient")(delta, w, shape[2:], *options, shape[1])
+        return y, dx, find("conv2d_weight_gradient")(delta, x, (3, 5), *options, shape[1])
+
+    fast = run()
+    with kernels("plain"):
+        plain = run()
+    for a, b in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=3e-5 * np.abs(b).max())

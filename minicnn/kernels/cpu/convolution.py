@@ -3,7 +3,7 @@
 `minicnn.kernels.cpu.shifts` explains where the numbers lie, `minicnn.kernels.cpu.vectors` the
 innermost loops. What is between them is here:
 
-* `_lay_out` copies images with their padding, sorted by remainders of the stride;
+* `laid_out` copies images with their padding, sorted by remainders of the stride;
 * `_correlate` computes Z = W ⊗ X (eq. 1.11), and with rot180 of W and the padded δ in the places of
   W and X also ∂L/∂X (1.9): rectangle by rectangle, a block of maps by a stretch of the line;
 * `_weight_gradient` computes ∂L/∂W (1.12): each entry is the product of a line of δ, with zeros
@@ -20,6 +20,7 @@ from numba import prange
 from minicnn.kernels import plain
 from minicnn.kernels.cpu import depthwise
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.layout import laid_out
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
 from minicnn.kernels.cpu.vectors import DOTS, TILES, WIDTH, make_dots, make_tile
 from minicnn.kernels.cpu.weight_gradient import weight_gradient
@@ -38,45 +39,6 @@ _ROWS = tuple(rows for rows, _ in TILES)
 _LANES = tuple(vectors * WIDTH for _, vectors in TILES)
 _MOST = max(r * v for r, v in zip(_ROWS, _LANES, strict=True))
 _DOT_ROWS, _DOT_COLUMNS = DOTS
-
-
-@jit
-def _lay_out(x, lines, before, parts, rows, pitch):
-    """x (N, C, H, W) → lines (N, C, parts, rows, pitch): padded, sorted by the stride's remainders.
-
-    `before` counts the rows above and columns to the left; the rest of a line is filled with zeros.
-    """
-    n, c, height, width = x.shape
-    down, across = parts
-    flat_x, flat = x.reshape(-1), lines.reshape(-1)
-    plane = down * across * rows * pitch
-    for image in prange(n * c):
-        for part in range(down * across):
-            for r in range(rows):
-                target = np.uint64(image * plane + (part * rows + r) * pitch)
-                y = r * down + part // across - before[0]
-                if y < 0 or y >= height:
-                    for q in range(np.uint64(pitch)):
-                        flat[target + q] = 0
-                    continue
-                column = part % across - before[1]
-                # Places first … last − 1 of the line hold pixels, the others padding.
-                first = min(max(0, -(column // across)), pitch)
-                last = max(first, min(pitch, (width - 1 - column) // across + 1))
-                source = np.uint64((image * height + y) * width + first * across + column)
-                for q in range(np.uint64(first)):
-                    flat[target + q] = 0
-                start, count = target + np.uint64(first), np.uint64(last - first)
-                if across == 1:
-                    for q in range(count):
-                        flat[start + q] = flat_x[source + q]
-                else:
-                    step = np.uint64(across)
-                    for q in range(count):
-                        flat[start + q] = flat_x[source + q * step]
-                start = target + np.uint64(last)
-                for q in range(np.uint64(pitch - last)):
-                    flat[start + q] = 0
 
 
 @jit
@@ -224,16 +186,6 @@ def _choose(maps, length):
     return max(range(len(TILES)), key=used)
 
 
-def _laid_out(x, before, parts, rows, pitch, room, name="lines"):
-    """The images as lines, flat; behind them is `room` for what a last rectangle reads in vain."""
-    n, c = x.shape[:2]
-    size = n * c * parts[0] * parts[1] * rows * pitch
-    lines = workspace(name, size + room)
-    lines[size:] = 0
-    _lay_out(np.ascontiguousarray(x), lines, before, parts, rows, pitch)
-    return lines
-
-
 def _weights(w, groups, entries, rows, swap):
     """w (F, C/groups, kh, kw) as `_correlate` wants it."""
     f, c, kh, kw = w.shape
@@ -276,7 +228,7 @@ def conv2d(x, w, stride, padding, dilation, groups):
     kind = _choose(f // groups, lines.length)
     room = _LANES[kind]
     if lines.copied or lines.length < room:
-        source = _laid_out(x, padding, lines.parts, lines.rows, lines.pitch, room)
+        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, room)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
     packed = _weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
@@ -305,7 +257,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     plane = lines.rows * lines.pitch
     room = max(_LANES)
     if lines.copied or any(part.length < room for part in lines.parts):
-        source = _laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, room)
+        source = laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, room)
     else:
         source = np.ascontiguousarray(delta).reshape(-1)
     for part in lines.parts:
@@ -330,7 +282,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
     maps, per_group = f // groups, c // groups
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     if lines.copied:
-        source = _laid_out(x, padding, lines.parts, lines.rows, lines.pitch, 0)
+        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, 0)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
     sizes = n, c * lines.plane, per_group * lines.plane
@@ -346,7 +298,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         )
         return dw.reshape(f, per_group, *kernel)
     if lines.pitch != ow:  # zeros where there is no window
-        delta = _laid_out(delta, (0, 0), (1, 1), oh, lines.pitch, 0, "delta lines")
+        delta = laid_out(delta, (0, 0), (1, 1), oh, lines.pitch, 0, "delta lines")
     else:
         delta = np.ascontiguousarray(delta).reshape(-1)
     line, length = oh * lines.pitch, (oh - 1) * lines.pitch + ow

@@ -6,6 +6,8 @@ place, one kernel entry at a time: with its weight fixed, neighbouring places of
 neighbouring pixels, `stride` apart, which the compiler turns into vector instructions. The part of
 a row that looks into the padding is found beforehand and left out.
 
+This is for float64 and whatever `depthwise_lines` does not take.
+
 Indices are unsigned: a signed one could be negative, which in Python counts from the end, and the
 check for it would keep the loops from becoming vector instructions.
 """
@@ -13,6 +15,7 @@ check for it would keep the loops from becoming vector instructions.
 import numpy as np
 from numba import prange
 
+from minicnn.kernels.cpu import depthwise_lines
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
 from minicnn.shapes import output_size
@@ -127,9 +130,16 @@ def _weight_gradient(delta, x, gradient, sh, sw, ph, pw, dh, dw):
                 gradient[out, 0, i, j] = total + parts.sum()
 
 
+def _lines_take(*arrays):
+    """Whether the kernels of `depthwise_lines` do: float32, and something in each."""
+    return all(a.dtype == np.float32 and a.size for a in arrays)
+
+
 @through_float32
 def conv2d(x, w, stride, padding, dilation):
     """Z, with as many groups as x has channels."""
+    if _lines_take(x, w):
+        return depthwise_lines.conv2d(x, w, stride, padding, dilation)
     out = tuple(map(output_size, x.shape[2:], w.shape[2:], stride, padding, dilation))
     y = np.empty((len(x), len(w), *out), x.dtype)
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
@@ -140,6 +150,10 @@ def conv2d(x, w, stride, padding, dilation):
 @through_float32
 def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     """∂L/∂X, for an input of `groups` channels and that `size`."""
+    if _lines_take(delta, w):
+        return depthwise_lines.conv2d_input_gradient(
+            delta, w, size, stride, padding, dilation, groups
+        )
     dx = np.empty((len(delta), groups, *size), delta.dtype)
     delta, w = np.ascontiguousarray(delta), np.ascontiguousarray(w)
     _input_gradient(delta, w, dx, *stride, *padding, *dilation)
@@ -149,6 +163,8 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
 @through_float32
 def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation):
     """∂L/∂W, for kernels of that size."""
+    if _lines_take(delta, x):
+        return depthwise_lines.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation)
     dw = np.empty((delta.shape[1], 1, *kernel), delta.dtype)
     delta, x = np.ascontiguousarray(delta), np.ascontiguousarray(x)
     _weight_gradient(delta, x, dw, *stride, *padding, *dilation)

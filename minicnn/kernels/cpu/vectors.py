@@ -43,6 +43,8 @@ WIDTH, REGISTERS = _width()
 # into the registers. Which one wastes least depends on how many maps there are.
 TILES = ((14, 2), (8, 3), (6, 4), (4, 6)) if REGISTERS == 32 else ((6, 2), (4, 2), (2, 4), (1, 8))
 DOTS = (4, 6) if REGISTERS == 32 else (2, 4)
+# Where each map has a channel of its own, there is a single row.
+ALONE_TILE, ALONE_DOTS = (1, 8), (1, 9)
 OUTERS = (
     ((14, 2), (28, 1), (9, 3), (7, 4)) if REGISTERS == 32 else ((6, 2), (12, 1), (4, 3), (3, 4))
 )

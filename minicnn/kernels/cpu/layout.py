@@ -1,0 +1,71 @@
+"""Images copied into lines, with their padding: see `minicnn.kernels.cpu.shifts`."""
+
+import numpy as np
+from numba import njit, prange
+
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.workspace import workspace
+
+
+@njit
+def lay_out_plane(x, x0, height, width, lines, start, before, parts, rows, pitch, fill):
+    """One channel of one image, (height, width) from ``x[x0]`` on → (parts, rows, pitch).
+
+    `before` counts the rows above and columns to the left. The rest is filled with zeros, unless
+    `fill` is False: where a plane of this size has been before, the zeros are there.
+    """
+    down, across = parts
+    for part in range(down * across):
+        for r in range(rows):
+            target = np.uint64(start + (part * rows + r) * pitch)
+            y = r * down + part // across - before[0]
+            if y < 0 or y >= height:
+                if fill:
+                    for q in range(np.uint64(pitch)):
+                        lines[target + q] = 0
+                continue
+            column = part % across - before[1]
+            # Places first … last − 1 of the line hold pixels, the others padding.
+            first = min(max(0, -(column // across)), pitch)
+            last = max(first, min(pitch, (width - 1 - column) // across + 1))
+            source = np.uint64(x0 + y * width + first * across + column)
+            if fill:
+                for q in range(np.uint64(first)):
+                    lines[target + q] = 0
+                rest = target + np.uint64(last)
+                for q in range(np.uint64(pitch - last)):
+                    lines[rest + q] = 0
+            begin, count = target + np.uint64(first), np.uint64(last - first)
+            if across == 1:
+                for q in range(count):
+                    lines[begin + q] = x[source + q]
+            else:
+                step = np.uint64(across)
+                for q in range(count):
+                    lines[begin + q] = x[source + q * step]
+
+
+@jit
+def _lay_out(x, lines, before, parts, rows, pitch):
+    """x (N, C, H, W) → lines (N, C, parts, rows, pitch), sorted by the stride's remainders."""
+    n, c, height, width = x.shape
+    flat = x.reshape(-1)
+    plane = parts[0] * parts[1] * rows * pitch
+    for image in prange(n * c):
+        lay_out_plane(
+            flat, image * height * width, height, width,
+            lines, image * plane, before, parts, rows, pitch, True,
+        )  # fmt: skip
+
+
+def laid_out(x, before, parts, rows, pitch, room, name="lines"):
+    """The images as lines, flat; behind them is `room` for what a last rectangle reads in vain.
+
+    The memory is that of the workspace `name`: it is overwritten by the next call.
+    """
+    n, c = x.shape[:2]
+    size = n * c * parts[0] * parts[1] * rows * pitch
+    lines = workspace(name, size + room)
+    lines[size:] = 0
+    _lay_out(np.ascontiguousarray(x), lines, before, parts, rows, pitch)
+    return lines
