@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numba
 
+from minicnn.kernels.memory import keep_freed_memory
 from minicnn.kernels.threads import compute_lock
 
 
@@ -28,6 +29,7 @@ def _start_threads():
 
 
 _start_threads()
+keep_freed_memory()
 
 
 @cache
