@@ -22,10 +22,21 @@ def write(name, tensor, operation, *others):
     tracked = mode().grad and (tensor.requires_grad or any(o.requires_grad for o in others))
     if tracked:
         refuse_protected(name, tensor)
-    # The operation may save its input: it is given a copy, which stays as it is.
-    before = Tensor(tensor.array.copy())
+    overwrites = operation.overwrites and mode().recorder is None
+    # The operation may save its input: it is given a copy, which stays as it is. One that saves
+    # nothing of it writes to the very memory (but a recorder wants to see what was there).
+    before = Tensor(tensor.array if overwrites else tensor.array.copy())
     before._source = tensor._edge()
+    if overwrites:
+        operation.into = tensor.array
+        before._version = tensor._version
+        tensor._version.changes += 1
     result = apply(operation, before, *others)
+    if overwrites:
+        operation.into = None  # the operation is not to keep the memory when the graph is freed
+        if tracked:
+            move(tensor, result._source)
+        return tensor
     if result.shape != tensor.shape:
         raise ShapeError(
             f"{name}: the result has shape {result.shape}, which does not fit into the tensor of "

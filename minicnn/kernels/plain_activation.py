@@ -23,8 +23,8 @@ def logistic_gradient(delta, y):
 
 
 @register("relu", "plain")
-def relu(x):
-    return np.maximum(x, 0)
+def relu(x, into=None):
+    return np.maximum(x, 0, out=into)
 
 
 @register("relu_gradient", "plain")

@@ -51,9 +51,10 @@ class ReLU(Operation):
     equations = ("relu",)
     saves = ("y",)
     fresh = True
+    overwrites = True
 
     def forward(self, x):
-        self.y = find("relu")(x)
+        self.y = find("relu")(x, self.into)
         return self.y
 
     def backward(self, delta):

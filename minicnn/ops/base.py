@@ -19,6 +19,8 @@ class Operation:
             array changed in place meanwhile is an error) and drops them when the graph is freed. An
             array saved here is the very one given or returned, or the operation's own; not a view.
         fresh: True if the arrays that `backward` returns are new and kept by nobody else.
+        overwrites: True if ``forward`` can write to the memory of its first input: where the
+            attribute `into` is that array, its result is that array, and it saves nothing else.
         views: True if the output shares the input's memory. A view saves no arrays.
 
     >>> class Square(Operation):
@@ -39,6 +41,8 @@ class Operation:
     saves = ()
     fresh = False
     views = False
+    overwrites = False
+    into = None
 
     # An output that nobody used has a gradient of zeros; False: `backward` receives None for it.
     materializes = True
