@@ -29,6 +29,7 @@ FLOORS = [
     ["training"],
     ["tracing"],
     ["stepper"],
+    ["courses"],
     ["cli"],
     ["__main__"],
 ]

@@ -32,6 +32,14 @@ def test_the_excerpt_is_the_source():
     assert excerpt == source
 
 
+def test_the_summary_is_what_the_command_prints(capsys):
+    from minicnn.cli import main
+
+    (block,) = re.findall(r"```\n\$ minicnn (.*?)\n(.*?)```", README, re.DOTALL)
+    assert main(block[0].split()) == 0
+    assert capsys.readouterr().out == block[1]
+
+
 def test_the_links_and_pictures_are_there():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target

@@ -54,6 +54,18 @@ def commands():
 class Parser(argparse.ArgumentParser):
     """argparse's, whose errors are one line."""
 
+    def parse_known_args(self, args=None, namespace=None):
+        """What is unknown is refused here, by the parser of the command, not by that of all."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [text for action in self._actions for text in action.option_strings]
+            name = unknown[0].partition("=")[0]
+            # Without the dashes, in which all options are alike.
+            known = [text.lstrip("-") for text in options]
+            near = closest(name.lstrip("-"), known) if name.startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+        return found, unknown
+
     def error(self, message):
         raise Mistake(f"{message}; see {self.prog} --help")
 

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import os
 import re
 import sys
 import traceback
@@ -75,17 +76,19 @@ def build_network(options):
 def mistakes(file=None, hint=""):
     """Inside, minicnn's errors are mistakes of the user's, and so is any error if it runs `file`.
 
-    A `hint` is added to minicnn's.
+    A `hint` is added to those about shapes.
     """
     try:
         yield
     except Mistake:
         raise
     except OURS as error:
+        if not isinstance(error, ShapeError):
+            hint = ""
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         raise Mistake(f"{error}{notes}{_line_of(error, file)}{hint}") from error
     except OSError as error:
-        raise Mistake(str(error)) from error
+        raise Mistake(_of_file(error)) from error
     except MemoryError as error:
         raise Mistake(f"there is not enough memory: {error}") from error
     except Exception as error:
@@ -93,6 +96,19 @@ def mistakes(file=None, hint=""):
             raise
         what = f"{type(error).__name__}: {error}"
         raise Mistake(f"{what}{_line_of(error, file)}") from error
+
+
+def _of_file(error):
+    """An error of the operating system's, without its number."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    path = Path(os.fsdecode(error.filename))
+    if isinstance(error, FileNotFoundError):
+        missing = "file" if path.parent.is_dir() else "folder"
+        return f"there is no {missing} {path if missing == 'file' else path.parent}"
+    if isinstance(error, IsADirectoryError):
+        return f"{path} is a folder; name a file"
+    return f"{path}: {error.strerror}"
 
 
 def _line_of(error, file):

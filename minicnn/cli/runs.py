@@ -52,7 +52,10 @@ def trained(options):
     if (folder / "run.json").is_file():
         return _of_run(folder, options)
     if folder.is_dir():
-        raise Mistake(f"the folder {folder} holds no run of minicnn train")
+        raise Mistake(
+            f"the folder {folder} holds no run of minicnn train; weights in it are used with their "
+            "network: NAME --weights PATH"
+        )
     if options.weights is None:
         raise Mistake(
             f"{options.network} is no folder of a run, so its weights must be named: --weights PATH"
@@ -62,7 +65,10 @@ def trained(options):
     if named is not None:
         return Trained(options.network, model, named.transforms(), named.meta["categories"])
     _, channels, *size = default_input(options.network, model)
-    return Trained(options.network, model, preprocessing_for("", channels, size), [])
+    # Nobody says how its images were prepared: as `minicnn train` does it for the data that is
+    # named, else for digits where the network reads grey images, and for photographs.
+    data = getattr(options, "data", None) or ("digits" if channels == 1 else "")
+    return Trained(options.network, model, preprocessing_for(data, channels, size), [])
 
 
 def _published(network, weights):

@@ -25,7 +25,7 @@ LOSSES = (
     Equation(
         key="softmax-ce",
         title="softmax and cross-entropy, mean over the batch",
-        latex=r"L = -\frac{1}{N} \sum_{i=1}^{N} \ln \text{softmax}(z_i)_{t_i}, \quad "
+        latex=r"L = -\frac{1}{N} \sum_{i=1}^{N} \ln \, \text{softmax}(z_i)_{t_i}, \quad "
         r"\frac{\partial L}{\partial z} = \frac{1}{N} (\text{softmax}(z) - \text{onehot}(t))",
         plain="L = −(1/N) · Σ_i ln softmax(z_i)_{t_i}; ∂L/∂z = (softmax(z) − onehot(t))/N",
         source="negative log-likelihood of the classes t",
@@ -57,7 +57,7 @@ LOSSES = (
     Equation(
         key="soft-ce",
         title="softmax and cross-entropy for class probabilities, one sample",
-        latex=r"L = -\sum_{k=1}^{K} w_k q_k \ln \text{softmax}(z)_k, \quad "
+        latex=r"L = -\sum_{k=1}^{K} w_k q_k \ln \, \text{softmax}(z)_k, \quad "
         r"\frac{\partial L}{\partial z} = \text{softmax}(z) \sum_{k=1}^{K} w_k q_k - w \odot q",
         plain="L = −Σ_k w_k·q_k·ln softmax(z)_k; ∂L/∂z = softmax(z) · Σ_k w_k·q_k − w ⊙ q",
         source="cross-entropy of q and softmax(z); softmax-ce is q = onehot(t), w = 1",

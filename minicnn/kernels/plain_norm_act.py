@@ -49,7 +49,7 @@ def norm_act_gradient(delta, x, y, gamma, beta, eps, given, mean, var, act, shor
     centred, scale = x - _column(mean), gamma * inverse
     # With a shortcut z is not known, and ReLU's slope is read from y.
     saved = y if shortcut else centred * _column(scale) + _column(beta)
-    dz = GRADIENTS[act](delta, saved) if act else delta
+    dz = GRADIENTS[act](delta, saved) if act else delta.copy()
     dbeta = dz.sum(axis=(0, 2), dtype="float64")
     product = (dz * centred).sum(axis=(0, 2), dtype="float64")
     count = 1 if given else x.shape[0] * x.shape[2]

@@ -33,7 +33,8 @@ class BatchNormAct(Operation):
         return array.reshape(*array.shape[:2], math.prod(array.shape[2:]))
 
     def forward(self, x, gamma, beta, residual=None):
-        self.x, self.gamma, self.beta = x, gamma, beta
+        # A copy: batch normalisation has no need of β for its gradient, so it may be changed.
+        self.x, self.gamma, self.beta = x, gamma, beta.copy()
         self.count = x.shape[0] * math.prod(x.shape[2:])
         shortcut = None if residual is None else self._seen(residual)
         y, self.mean, self.var = find("norm_act")(
@@ -41,13 +42,13 @@ class BatchNormAct(Operation):
         )
         y = y.reshape(x.shape)
         # With a shortcut z is not x's alone: then the slope is read from y.
-        self.y = None if residual is None else y
+        self.y = None if residual is None or self.act is None else y
         return y
 
     def backward(self, delta):
         shape, shortcut = self.inputs[0][0], len(self.inputs) == 4
         dx, dgamma, dbeta, dz = find("norm_act_gradient")(
-            self._seen(delta), self._seen(self.x), self._seen(self.y) if shortcut else None,
+            self._seen(delta), self._seen(self.x), None if self.y is None else self._seen(self.y),
             self.gamma, self.beta, self.eps, self.statistics is not None,
             self.mean, self.var, self.act, shortcut,
         )  # fmt: skip

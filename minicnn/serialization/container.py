@@ -10,6 +10,7 @@ import io
 import json
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +212,9 @@ def _load(path, shown, mmap=None):
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-            arrays = {name: _read(file, path, name, shown) for name in file.keys()}  # noqa: SIM118
+            header = cache(lambda: _header(path))
+            names = file.keys()
+            arrays = {name: _read(file, path, name, shown, header) for name in names}
     except (SafetensorError, ValueError) as error:
         if isinstance(error, ArgumentError):
             raise
@@ -253,10 +256,10 @@ def _check_is_file(path):
         raise ArgumentError(f"load: {str(path)!r} is not a file; give the name of a file")
 
 
-def _read(file, path, name, shown):
+def _read(file, path, name, shown, header):
     dtype = file.get_slice(name).get_dtype()
     if dtype == "BF16":
-        return _read_bfloat16(path, name)
+        return _read_bfloat16(path, name, *header())
     if dtype not in SAFETENSORS_DTYPES:
         raise DtypeError(
             f"load: tensor {name!r} in {shown} has dtype {dtype}, which minicnn does not "
@@ -271,19 +274,23 @@ def _read(file, path, name, shown):
     return array
 
 
-def _read_bfloat16(path, name):
-    """float32 of a tensor for which NumPy has no dtype.
+def _header(path):
+    """The header of a file that `safe_open` has checked, and where the tensors begin behind it.
 
-    The place in the file is read from its header, which `safe_open` has checked: the length of the
-    header in 8 bytes, the header as JSON, the tensors.
+    The length of the header comes first, in 8 bytes, then the header as JSON, then the tensors.
     """
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        entry = json.loads(file.read(length))[name]
-        begin, end = entry["data_offsets"]
-        file.seek(8 + length + begin)
+        return json.loads(file.read(length)), 8 + length
+
+
+def _read_bfloat16(path, name, entries, start):
+    """float32 of a tensor for which NumPy has no dtype; the header says where it lies."""
+    begin, end = entries[name]["data_offsets"]
+    with open(path, "rb") as file:
+        file.seek(start + begin)
         halves = np.frombuffer(file.read(end - begin), "<u2")
-    return pytorch.widened(halves).reshape(entry["shape"])
+    return pytorch.widened(halves).reshape(entries[name]["shape"])
 
 
 def _from_tree(text, arrays, shown):

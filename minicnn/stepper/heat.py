@@ -89,6 +89,8 @@ def heat_map(array, width=64, rows=16, plain=False, first=0):
                 text.append("  ", style=f"on rgb({red},{green},{blue})")
         text.append("\n")
     parts = [p for p in (where, f"largest |value| {largest:.3g}") if p]
+    if plain:
+        parts.append("1–9 above 0, a–i below")
     if down > 1:
         parts.append(f"1 of {down} rows")
     if across > 1:

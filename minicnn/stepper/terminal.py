@@ -17,6 +17,12 @@ w conv1.weight 0,0,1,2   why is this entry of a gradient zero?  (no index: why i
 f conv1.weight 0,0,1,2   finite difference of one entry
 h            this help                 q            quit"""
 
+# What stands behind the commands that need something, as in `HELP`.
+EXAMPLES = {
+    "g": "12", "b": "conv1", "t": "dW 0,0,1,2", "w": "conv1.weight 0,0,1,2",
+    "f": "conv1.weight 0,0,1,2",
+}  # fmt: skip
+
 NARROWEST = 40
 
 
@@ -70,12 +76,13 @@ def _do(tr, command, *arguments):
     }  # fmt: skip
     if command not in commands:
         raise ArgumentError(f"no command {command!r}{closest(command, commands)}; h lists them")
-    needed = {"g": 1, "b": 1, "t": 2, "w": 2, "f": 2}.get(command, 0)
+    needed = len(EXAMPLES.get(command, "").split())
     if command in "wf" and arguments:
         arguments = _name_and_index(arguments)
     if len(arguments) != needed:
+        example = f", as in: {command} {EXAMPLES[command]}" if needed else ""
         raise ArgumentError(
-            f"{command} takes {needed} words after it, not {len(arguments)}; h: help"
+            f"{command} takes {needed} words after it, not {len(arguments)}{example}; h: help"
         )
     if command == "h":
         return HELP

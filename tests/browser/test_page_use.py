@@ -175,6 +175,7 @@ def test_the_keyboard_alone_is_enough(browser, small_page):
     assert browser.run("return document.querySelector('.scatter h3').innerText") != delta
     browser.press("?")
     assert browser.run("return document.getElementById('help').open")
+    assert browser.run("return document.getElementById('help').scrollTop") == 0
     browser.press(k.ESCAPE)
     assert not browser.run("return document.getElementById('help').open")
     browser.press("o")
@@ -220,7 +221,7 @@ def test_pictures_tell_exact_values(browser, small_page):
 
 
 def test_both_languages_say_everything(browser, small_page):
-    path, _ = small_page
+    path, tr = small_page
     browser.open(path)
     texts = browser.run("return stepper.texts")
     assert texts["en"].keys() == texts["zh"].keys()
@@ -233,6 +234,10 @@ def test_both_languages_say_everything(browser, small_page):
     assert "反向传播，一步一步看" in shown and "下一步" in shown
     for sentence in ("Press", "Backward", "The sum behind", "step of", "Overview"):
         assert sentence not in shown
+    step = next(s for s in tr.steps if s.operation == "CrossEntropy" and s.phase == "backward")
+    browser.run("stepper.go(arguments[0])", step.number)
+    shown = browser.run("return document.body.innerText")
+    assert "CrossEntropy 的 概率" in shown and "probabilities" not in shown
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -244,6 +249,11 @@ def test_no_width_needs_sideways_scrolling(browser, small_page, width, dark):
     for step in tr.steps:
         browser.run("stepper.go(arguments[0])", step.number)
         assert browser.run("return document.documentElement.scrollWidth") <= width, step.title
+        cut = browser.run("""
+            return [...document.querySelectorAll(".scroll:has(.terms)")]
+              .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.innerText);
+        """)
+        assert cut == [], "a sum's result is seen without scrolling"
     ground = browser.run("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, ground[4:-1].split(","))) < 384) == dark
     browser.run("document.getElementById('theme').click()")

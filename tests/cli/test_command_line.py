@@ -227,7 +227,13 @@ def test_each_command_is_a_file_that_registers_itself():
     [
         ("sumary lenet5", 2, "minicnn: there is no command 'sumary', did you mean 'summary'?"),
         ("summary", 2, "the following arguments are required: NAME|FILE.py:FUNCTION; see minicnn"),
-        ("summary lenet5 --dept 2", 2, "unrecognized arguments: --dept 2"),
+        (
+            "summary lenet5 --dept 2",
+            2,
+            "minicnn: unrecognized arguments: --dept 2, did you mean 'depth'?; "
+            "see minicnn summary --help",
+        ),
+        ("models lenet5 --josn=1", 2, "--josn=1, did you mean 'json'?; see minicnn models --"),
         ("summary lenet5 --depth two", 2, "argument --depth: invalid int value: 'two'"),
         ("summary lenet5 --depth -1", 1, "--depth must be at least 0, got -1"),
         ("summary lenet", 1, "no network is called 'lenet', did you mean 'lenet5'?"),
@@ -251,8 +257,8 @@ def test_each_command_is_a_file_that_registers_itself():
         ("summary nowhere.py:Net", 1, "there is no file "),
         ("summary nowhere.py", 1, "say which function of the file makes the network: nowhere.py:"),
         ("models lenet6x", 1, "no network matches 'lenet6x', did you mean 'lenet5'?"),
-        ("config now", 2, "unrecognized arguments: now"),
-        ("--wrong", 2, "unrecognized arguments: --wrong"),
+        ("config now", 2, "unrecognized arguments: now; see minicnn config --help"),
+        ("--wrong", 2, "unrecognized arguments: --wrong; see minicnn --help"),
     ],
 )
 def test_a_mistake_is_one_line(line, status, text, capsys):

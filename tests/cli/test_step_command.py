@@ -19,6 +19,10 @@ def test_every_backward_step_of_lenet(capsys):
     assert "backward · conv2 · Conv2d" in out and "eq. 1.9" in out
     assert "forward ·" not in out and "update ·" not in out
     assert "eq. 1.17, with step" in out
+    # The loss is the command's own, and no line of anybody's program.
+    loss = out[out.index("] backward · outside of the layers · CrossEntropy") :].splitlines()
+    assert loss[1].startswith("  z = fc3 (output)"), loss[1]
+    assert "lenet.py:" in out and __file__ not in out
 
 
 def test_one_layer_all_phases_and_files(capsys, tmp_path):
@@ -49,10 +53,13 @@ def test_an_array_as_the_image(capsys, tmp_path):
     (("lenet5", "--watch", "conv3"), "no layer is called 'conv3'"),
     (("lenet5", "--digit", "100000"), "--digit 100000: there are digits 0 to"),
     (("lenet5", "--label", "10"), "--label 10: the classes are 0 to 9"),
-    (("lenet5", "--image", "no.png"), "no.png"),
+    (("lenet5", "--image", "no.png"), "minicnn step: there is no file no.png"),
+    (("lenet5", "--image", "nofolder/no.png"), "minicnn step: there is no folder nofolder"),
+    (("lenet5", "--image", "."), "minicnn step: . is a folder; name a file"),
     (("lenet5", "--size", "20"), "expected images of 28 × 28, got 20 × 20"),
 ])  # fmt: skip
 def test_mistakes_are_one_line(capsys, arguments, text):
     status, _, err = ran(capsys, *arguments, "--plain")
     assert status == 1 and text in err
     assert len(err.strip().splitlines()) == 1 and err.startswith("minicnn step: ")
+    assert ("--size gives" in err) == ("--size" in arguments)

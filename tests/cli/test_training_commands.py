@@ -330,7 +330,8 @@ def test_evaluate(finished, tmp_path, capsys):
     assert part["images"] == 8000 and part["part"] == "train"
     file = f"{finished}/weights.safetensors"
     other = json.loads(run(f"evaluate lenet5 --weights {file} --data digits --json", capsys).out)
-    assert other["images"] == 2000  # without the run's preprocessing: other figures
+    # The images are prepared for the data that is named, as they were for the run.
+    assert {**other, "network": str(finished)} == found
 
 
 def test_predict(finished, tmp_path, capsys):
@@ -383,7 +384,7 @@ def test_predict_with_weights_that_carry_their_preprocessing(tmp_path, capsys, m
         ("train lenet5 --lr nan", 2, "--lr: must be a number above 0, got 'nan'"),
         ("train lenet5 --validation 1", 2, "must be at least 0 and less than 1, got '1'"),
         ("train lenet5 --data digit", 1, "no data set and no folder called 'digit', did you mean"),
-        ("train lenet5 --size 32", 1, "expected images of 28 × 28, got 32 × 32"),
+        ("train lenet5 --size 32", 1, "got 32 × 32; F.interpolate(x, size) changes the size; --si"),
         ("train lenet5 --patience 3 --validation 0", 1, "--patience looks at the validation loss"),
         ("train lenet5 --config nowhere.toml", 1, "--config: nowhere.toml cannot be read: No such"),
         ("train --resume nowhere", 1, "nowhere holds no run of minicnn train"),
@@ -391,7 +392,7 @@ def test_predict_with_weights_that_carry_their_preprocessing(tmp_path, capsys, m
         ("train lenet5 --data mnist --data-dir .", 1, "MNIST: found no train-images-idx3-ubyte"),
         ("evaluate nowhere", 1, "nowhere is no folder of a run, so its weights must be named"),
         ("evaluate lenet5 --weights no.pth", 1, "no file of weights at no.pth"),
-        ("evaluate tests", 1, "the folder tests holds no run"),
+        ("evaluate tests", 1, "the folder tests holds no run of minicnn train; weights"),
         ("predict lenet5", 2, "the following arguments are required: IMAGE"),
         ("predict lenet5 no.png", 1, "there is no file no.png"),
         ("predict lenet5 tests", 1, "tests is a folder; name its images: tests/*"),

@@ -184,7 +184,7 @@ def assert_same(mine, theirs, tolerance, text):
 
 
 # Where no windowed function can be found, and what else there is beside the one that is.
-ELSEWHERE = {"activation", "dropout", "elementwise_loss", "encoding", "linear", "loss"}
+ELSEWHERE = {"activation", "dropout", "elementwise_loss", "encoding", "fused", "linear", "loss"}
 NOT_WINDOWED = {"batch_norm", "group_norm", "instance_norm", "layer_norm"}
 
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 import minicnn as mc
 from minicnn.checks import ArgumentError, DtypeError
 from minicnn.dtypes import DTYPES
-from minicnn.serialization import load, save
+from minicnn.serialization import container, load, save
 
 # Hypothesis runs a test many times with the same folder, which is fine: the file is replaced.
 repeated = settings(
@@ -264,3 +264,22 @@ def test_bfloat16_of_another_program_becomes_float32(tmp_path):
     expected = (halves.astype(np.uint32) << 16).view(np.float32)
     assert found.tobytes() == expected.tobytes()
     assert found[0].tolist() == [1, -2.5] and found[1, 1] == np.inf
+
+
+def test_the_header_is_read_once_for_all_bfloat16(tmp_path, monkeypatch):
+    """Not for each tensor: a file has as much header as it has tensors."""
+    halves = np.arange(600, dtype="<u2").reshape(300, 2) << 4
+    entries = {
+        f"w{i}": {"dtype": "BF16", "shape": [2], "data_offsets": [4 * i, 4 * i + 4]}
+        for i in range(300)
+    }
+    header = json.dumps(entries).encode()
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + halves.tobytes())
+    read, original = [], container._header
+    monkeypatch.setattr(container, "_header", lambda path: read.append(path) or original(path))
+    found = mc.load(path)
+    assert read == [path] and len(found) == 300
+    for i in (0, 1, 299):
+        expected = (halves[i].astype(np.uint32) << 16).view(np.float32)
+        assert found[f"w{i}"].numpy().tobytes() == expected.tobytes()

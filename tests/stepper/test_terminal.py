@@ -96,7 +96,8 @@ def test_heat_maps_show_sign_and_size():
     assert letter(0.12) == "2" and letter(-0.12) == "b"
     text = heat_map(np.array([[0.0, 2.0], [-2.0, 1.0]]), plain=True).plain
     assert text.splitlines()[:2] == [".9", "i5"]
-    assert "largest |value| 2" in text
+    assert text.splitlines()[2] == "largest |value| 2; 1–9 above 0, a–i below"
+    assert "a–i" not in heat_map(np.ones((2, 2))).plain  # where there are colours
     text = heat_map(np.array([[np.nan, 1.0], [np.inf, 0.0]]), plain=True).plain
     assert text.splitlines()[:2] == ["?9", "?."]
     assert "1 of 4 rows" in heat_map(np.ones((64, 4)), plain=True).plain
@@ -126,7 +127,9 @@ def test_questions_at_the_prompt(tr):
 
 @pytest.mark.parametrize(("line", "answer"), [
     ("x", "no command 'x'"),
-    ("g", "g takes 1 words after it, not 0"),
+    ("g", "g takes 1 words after it, not 0, as in: g 12; h: help"),
+    ("t dW", "t takes 2 words after it, not 1, as in: t dW 0,0,1,2; h: help"),
+    ("n 3", "n takes 0 words after it, not 1; h: help"),
     ("g 99", "there is no step 99"),
     ("g a", "expected an integer, got 'a'"),
     ("b 7", "no layer is called '7'"),

@@ -80,7 +80,7 @@ class Train(Command):
         from minicnn.training import DivergenceError
 
         own = None if options.resume or not options.network else user_file(options.network)
-        with mistakes(own):
+        with mistakes(own, "; --size gives another size of the images"):
             try:
                 if options.resume is not None:
                     _refuse_others(options)

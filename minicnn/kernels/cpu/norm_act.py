@@ -19,6 +19,8 @@ from minicnn.kernels.registry import register
 
 ACTIVATIONS = {None: 0, "relu": 1, "relu6": 2, "silu": 3, "hardswish": 4}
 _RELU, _RELU6, _SILU, _HARDSWISH = 1, 2, 3, 4
+# For an array that there is none of. It has three axes, too: other types are compiled again.
+_NOTHING = np.empty((0, 0, 0), np.float32)
 _ZERO, _ONE, _THREE, _SIX, _HALF = (np.float32(v) for v in (0, 1, 3, 6, 0.5))
 
 # Sums may run in several parts side by side; all other arithmetic is as it stands here, so that
@@ -169,10 +171,10 @@ def _backward(delta, x, y, gamma, beta, eps, given, mean, var, act, dx, dz, dgam
 @register("norm_act", "cpu")
 def norm_act(x, gamma, beta, eps, statistics, act, residual):
     """y, μ and σ² of x (N, C, L); all float32. `statistics`: (μ, σ²), or None for the batch's."""
-    x = np.ascontiguousarray(x)
+    x, gamma, beta = (np.ascontiguousarray(a) for a in (x, gamma, beta))
     c = x.shape[1]
     mean, var = statistics or (np.empty(c, np.float32), np.empty(c, np.float32))
-    residual = np.empty(0, np.float32) if residual is None else np.ascontiguousarray(residual)
+    residual = _NOTHING if residual is None else np.ascontiguousarray(residual)
     y = np.empty_like(x)
     given = statistics is not None
     _forward(x, gamma, beta, np.float32(eps), given, mean, var, ACTIVATIONS[act], residual, y)
@@ -182,10 +184,10 @@ def norm_act(x, gamma, beta, eps, statistics, act, residual):
 @register("norm_act_gradient", "cpu")
 def norm_act_gradient(delta, x, y, gamma, beta, eps, given, mean, var, act, shortcut):
     """∂L/∂x, ∂L/∂γ, ∂L/∂β and, with a `shortcut`, what goes along it."""
-    delta, x = np.ascontiguousarray(delta), np.ascontiguousarray(x)
+    delta, x, gamma, beta = (np.ascontiguousarray(a) for a in (delta, x, gamma, beta))
     dx = np.empty_like(x)
-    dz = np.empty_like(x) if shortcut else np.empty(0, np.float32)
-    y = np.ascontiguousarray(y) if shortcut else np.empty(0, np.float32)
+    dz = np.empty_like(x) if shortcut else _NOTHING
+    y = _NOTHING if y is None else np.ascontiguousarray(y)
     dgamma, dbeta = np.empty_like(gamma), np.empty_like(beta)
     _backward(
         delta, x, y, gamma, beta, np.float32(eps), given, mean, var, ACTIVATIONS[act],

@@ -25,16 +25,17 @@ lie side by side: for each place a few numbers of x, times vectors of maps.
 """
 
 from llvmlite import binding, ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 
 def _width():
     """Floats in a vector register, and how many such registers there are."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 16, 32
-    return 8, 16
+    # Numba compiles for this machine, or for what NUMBA_CPU_FEATURES says.
+    features = config.CPU_FEATURES
+    if features is None:
+        features = binding.get_host_cpu_features().flatten()
+    return (16, 32) if "+avx512f" in features.split(",") else (8, 16)
 
 
 WIDTH, REGISTERS = _width()

@@ -3,6 +3,7 @@
 function openDialog(id) {
   const dialog = document.getElementById(id);
   if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0; // the focus is on the button at the end, which the browser scrolls to
   return dialog;
 }
 

@@ -34,8 +34,10 @@ function nameOf(value) {
   if ((match = name.match(/^(.*) before$/)))
     return t("name before", { of: nameOf({ name: match[1] }) });
   if ((match = name.match(/^change of (.*)$/))) return t("name change", { of: match[1] });
-  if ((match = name.match(/^(\S+) of (.*)$/)))
-    return t("name of", { what: match[1], of: match[2] });
+  if ((match = name.match(/^(\S+) of (.*)$/))) {
+    const saved = `saved ${match[1]}`; // what an operation keeps, where it has a word for a name
+    return t("name of", { what: hasText(saved) ? t(saved) : match[1], of: match[2] });
+  }
   if ((match = name.match(/^(input|a leaf|a constant|δ that was sent in)( \(\d+\))?$/)))
     return t(`name ${match[1]}`) + (match[2] ?? "");
   return name;

@@ -1,0 +1,1 @@
+"""Other grading systems: files that they read, notebooks that call the grader."""
