@@ -22,7 +22,7 @@ from minicnn.kernels.cpu import depthwise
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import laid_out
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
-from minicnn.kernels.cpu.vectors import DOTS, TILES, WIDTH, make_dots, make_tile
+from minicnn.kernels.cpu.vectors import DOTS, TILES, WIDTH, make_dots, make_tile, transpose
 from minicnn.kernels.cpu.weight_gradient import weight_gradient
 from minicnn.kernels.registry import register
 from minicnn.kernels.threads import get_num_threads
@@ -46,22 +46,51 @@ def _pack(w, entries, packed, swap):
     """The weights in the order in which rectangles need them: (groups, blocks, K, rows).
 
     w is (groups, maps, channels, entries); a block is `rows` maps (with `swap`: channels, and K
-    runs over maps and entries), the last one filled up with zeros.
+    runs over maps and entries). What fills the last block up is any number.
+
+    Where all entries are wanted, squares of WIDTH · WIDTH numbers are turned round in registers: a
+    few more than `rows` are written each time, which the next k's overwrite. So the last k's of a
+    block are copied one by one, and blocks near the end of w, where no square is left to read.
     """
     groups, blocks, steps, rows = packed.shape
+    _, maps, channels, size = w.shape
+    flat, target = w.reshape(-1), packed.reshape(-1)
     count = len(entries)
+    inner_count = steps // max(1, count)
+    margin = WIDTH + (WIDTH + rows - 1) // rows  # k's that a square writes to in vain, at most
+    outer_step, inner_step = (size, channels * size) if swap else (channels * size, size)
     for place in prange(groups * blocks):
         g, block = place // blocks, place % blocks
-        for k in range(steps):
-            inner, entry = k // count, entries[k % count]
-            for i in range(rows):
-                outer = block * rows + i
-                if swap:
-                    inside = outer < w.shape[2]
-                    packed[g, block, k, i] = w[g, inner, outer, entry] if inside else 0
-                else:
-                    inside = outer < w.shape[1]
-                    packed[g, block, k, i] = w[g, outer, inner, entry] if inside else 0
+        begin = place * steps * rows
+        source = g * maps * channels * size + block * rows * outer_step
+        done = 0  # so many of the inner channels, or maps
+        last_read = source + (WIDTH - 1) * outer_step + (inner_count - 1) * inner_step + size
+        if count == size and last_read + WIDTH <= len(flat):
+            if swap and count == 1:
+                done = max(0, inner_count - margin)
+                for inner in range(done):
+                    here = np.uint64(begin + inner * rows)
+                    there = np.uint64(source + inner * inner_step)
+                    for i in range(np.uint64(WIDTH)):
+                        target[here + i] = flat[there + i]
+            elif swap and count <= WIDTH:
+                done = max(0, steps - margin) // count
+                for inner in range(done):
+                    turn = source + inner * inner_step
+                    transpose(flat, turn, size, target, begin + inner * count * rows, rows)
+            elif not swap:
+                whole = max(0, steps - margin) // WIDTH * WIDTH
+                for k in range(0, whole, WIDTH):
+                    transpose(flat, source + k, outer_step, target, begin + k * rows, rows)
+                done = whole // count
+        outers = (channels if swap else maps) - block * rows
+        for inner in range(done, inner_count):
+            for e in range(count):
+                here = np.uint64(begin + (inner * count + e) * rows)
+                there = source + inner * inner_step + entries[e]
+                for i in range(rows):
+                    value = flat[there + i * outer_step] if i < outers else np.float32(0)
+                    target[here + np.uint64(i)] = value
 
 
 @jit
