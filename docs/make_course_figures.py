@@ -71,7 +71,8 @@ class Sheet:
         )
         arrow = (
             '<defs><marker id="end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-            f'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="{LINE}"/></marker></defs>'
+            f'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="{LINE}"/></marker>'
+            "</defs>"
         )
         white = f'<rect width="{self.width}" height="{self.height}" fill="#fff"/>'
         return "\n".join(
@@ -144,7 +145,7 @@ def im2col():
 
 
 def input_gradient():
-    sheet = Sheet(560, 230, "∂L/∂X: δ with zeros around it, correlated with the kernel turned by 180°")
+    sheet = Sheet(560, 230, "∂L/∂X: δ with zeros around it meets the kernel turned by 180°")
     delta, w = np.array([[1.0, 0], [0, 2]]), np.array([[1.0, 2], [3, 4]])
     sheet.grid(20, 68, textbook.rot180(w), "rot180(W)", marked=_window(0, 0, 2, 2))
     sheet.text(120, 107, "⊗", 18)

@@ -34,7 +34,7 @@ RECIPES = {
     "plain": {"size": 28, "lr": 0.05, "epochs": 6},
     "googlenet": {"size": 64, "lr": 0.02, "epochs": 6},
     "googlenet_paper": {"size": 224, "lr": 0.01, "epochs": 4},
-    "inception": {"size": 80, "lr": 0.05, "epochs": 8},
+    "inception": {"size": 80, "lr": 0.02, "epochs": 5},
     "shufflenet": {"size": 48, "lr": 0.1, "epochs": 10},
     "mobilenet": {"size": 48, "lr": 0.05, "epochs": 8},
     "efficientnet": {"size": 48, "lr": 0.05, "epochs": 8},

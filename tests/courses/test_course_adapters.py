@@ -89,6 +89,7 @@ def run(folder, *command):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.graders
 def test_otter_grader_itself(tmp_path):
     pytest.importorskip("otter")
@@ -111,6 +112,7 @@ def test_otter_grader_itself(tmp_path):
         assert text[kind] in found["output"]
 
 
+@pytest.mark.slow
 @pytest.mark.graders
 def test_nbgrader_itself(tmp_path, monkeypatch):
     pytest.importorskip("nbgrader")

@@ -310,6 +310,21 @@ def test_mistakes(submission, options, text):
         grade(submission, **options)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_another_python(submission, tmp_path):
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\ntouch "{tmp_path}/used"\nexec "{sys.executable}" "$@"\n')
+    script.chmod(0o755)
+    found = grade(submission, names=[5], limits=Limits(python=str(script)))
+    assert found.results[0].passed and (tmp_path / "used").exists()
+    script.write_text("#!/bin/sh\necho no NumPy here >&2\nexit 3\n")
+    found = grade(submission, names=[5], limits=Limits(python=str(script)))
+    assert found.results[0].verdict == "not graded"
+    assert "Python did not start" in str(found) and "no NumPy here" in str(found)
+    with pytest.raises(ArgumentError, match="is no program"):
+        grade(submission, limits=Limits(python=str(tmp_path / "none")))
+
+
 def test_links_and_large_files_are_not_read(submission, tmp_path):
     secret = tmp_path / "secret.py"
     secret.write_text("x = 1")

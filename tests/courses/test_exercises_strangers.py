@@ -295,6 +295,9 @@ STRANGERS = [
 
 # What a message may claim about some of them, since it is true; of all others nothing.
 TRUE = {
+    (1, "absolute"): (
+        "Y is not linear in image, but has to be: f(2a − 3b) is not 2 f(a) − 3 f(b)",
+    ),
     # All is wrong to a checker whose differences are wrong.
     (11, "all elements at once"): ("(checker-never in the catalogue of wrong answers)",),
     (11, "a step too small"): ("(checker-never in the catalogue of wrong answers)",),

@@ -36,6 +36,10 @@ class Grade(Command):
         parser.add_argument(
             "--seconds", type=float, help="of wall time for each exercise (default: its own)"
         )
+        parser.add_argument(
+            "--python", metavar="PATH",
+            help="the Python that runs the submission, with NumPy in it (default: this one)",
+        )  # fmt: skip
         parser.add_argument("--results", metavar="PATH", help="write the results as JSON")
         parser.add_argument("--gradescope", metavar="PATH", help="write Gradescope's results.json")
 
@@ -59,7 +63,7 @@ class Grade(Command):
                 seed=options.seed,
                 hidden=not options.public,
                 feedback=options.feedback,
-                limits=Limits(seconds=options.seconds),
+                limits=Limits(seconds=options.seconds, python=options.python),
                 results=options.results,
                 watch=watch,
                 writers=writers,

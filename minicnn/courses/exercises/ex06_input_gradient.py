@@ -99,7 +99,7 @@ class _Cut(Conv2d):
 
     def backward(self, delta):
         stride, (ph, pw), dilation, groups = self.options
-        (n, c, height, width), _ = self.inputs[0]
+        height, width = self.inputs[0][0][2:]
         whole = textbook.conv2d_input_gradient(
             delta, self.w, (height + 2 * ph, width + 2 * pw), stride, (0, 0), dilation, groups
         )
@@ -148,12 +148,13 @@ def _transposed(delta, weight, **options):
     return _dx(delta, weight.swapaxes(2, 3).reshape(weight.shape).copy(), **options)
 
 
-def _zeros_after(delta, weight, size, stride, padding, **more):
+def _delta_repeated(delta, weight, size, stride, padding, **more):
     """δ repeated in the place of the zeros between its rows and columns."""
     n, maps, oh, ow = delta.shape
     spread = delta.repeat(stride, axis=2).repeat(stride, axis=3)
     spread = spread[:, :, : (oh - 1) * stride + 1, : (ow - 1) * stride + 1]
-    dense = (size[0] + 2 * padding - weight.shape[2] + 1, size[1] + 2 * padding - weight.shape[3] + 1)
+    # The size of δ at stride 1, to which the r rows and columns belong.
+    dense = [a + 2 * padding - k + 1 for a, k in zip(size, weight.shape[2:], strict=True)]
     room = np.zeros((n, maps, *dense))
     room[:, :, : spread.shape[2], : spread.shape[3]] = spread
     return _dx(room, weight, size=size, stride=1, padding=padding)
@@ -249,7 +250,7 @@ EXERCISE = Exercise(
                 *_SHARED,
                 *faults(("conv-dx-r-on-top", "conv-dx-stride-ignored"), _broken),
                 Wrong("conv-dx-delta-repeated", "δ repeated, where zeros belong between its rows",
-                      _zeros_after),
+                      _delta_repeated),
             ),
             derivatives={"dX": Derivative(_of_x, _x, linear=True)},
             linear_in="delta",

@@ -18,8 +18,7 @@ from minicnn.ops.pooling import AvgPool2d, MaxPool2d
 
 def _out(size, kernel_size, stride, padding):
     return tuple(
-        shapes.output_size(n, k, stride, padding, 1)
-        for n, k in zip(size, kernel_size, strict=True)
+        shapes.output_size(n, k, stride, padding, 1) for n, k in zip(size, kernel_size, strict=True)
     )
 
 

@@ -21,7 +21,8 @@ def _graph(rng, nodes, edges, root):
     # A node that feeds two others of which one feeds the other, and a pair that stands there twice.
     pairs += [(0, 1), (0, 2), (1, 2), (root - 1, root), (root - 1, root), (0, root)]
     number = [int(i) for i in rng.permutation(nodes)]
-    pairs = [[number[s], number[t]] for s, t in (pairs[int(i)] for i in rng.permutation(len(pairs)))]
+    rng.shuffle(pairs)
+    pairs = [[number[s], number[t]] for s, t in pairs]
     needed = _needed(pairs, number[root])
     order = [number[i] for i in reversed(range(nodes)) if number[i] in needed]
     return pairs, number[root], order

@@ -13,10 +13,10 @@ from minicnn.courses.exercise import Call, Exercise, Probe, Task, Wrong
 class _Convolution:
     """z = W ⊗ x for a batch, with its gradient; `scale` makes all slopes larger or smaller."""
 
-    shape = (2, 2, 2, 3)
+    shape = (2, 1, 2, 3)
 
     def __init__(self, rng, scale=1.0):
-        self.w = mc.tensor(scale * rng.standard_normal((2, 2, 2, 2)))
+        self.w = mc.tensor(scale * rng.standard_normal((2, 1, 2, 2)))
 
     def forward(self, x):
         return F.conv2d(mc.tensor(x), self.w, padding=1).numpy().copy()
@@ -299,8 +299,10 @@ EXERCISE = Exercise(
                 _judged("right, with slopes of 10⁻⁶", _Convolution, scale=1e-6),
             ),
             wrong=(
-                Wrong("checker-always", "True for every backward, wrong ones too", lambda **_: True),
-                Wrong("checker-never", "False for every backward, right ones too", lambda **_: False),
+                Wrong("checker-always", "True for every backward, wrong ones too",
+                      lambda **_: True),
+                Wrong("checker-never", "False for every backward, right ones too",
+                      lambda **_: False),
                 Wrong("checker-delta-1",
                       "the same δ everywhere, 1 perhaps, as with L = Σ y: many bugs hide there",
                       _checker(delta_of=np.ones)),

@@ -131,9 +131,11 @@ def _summed(x, gamma, delta, eps):
 
 def _each_sample(x, gamma, delta, eps):
     """μ and σ² of each image by itself, as instance normalisation has them."""
-    return np.concatenate(
-        [_dx(x[n : n + 1], gamma, delta[n : n + 1], eps) for n in range(len(x))]
-    ) if x[0, 0].size > 1 else np.zeros_like(x)
+    return (
+        np.concatenate([_dx(x[n : n + 1], gamma, delta[n : n + 1], eps) for n in range(len(x))])
+        if x[0, 0].size > 1
+        else np.zeros_like(x)
+    )
 
 
 def _one_group(x, gamma, delta, eps):

@@ -78,11 +78,15 @@ def lenet():
 
 
 @cache
-def digits(train=True):
-    """The bundled digits: (N, 1, 28, 28) with mean 0 and deviation 1, and their labels."""
+def _bundled(train):
     data = BundledMNIST(train=train)
-    images = np.asarray(data.data, np.float64)[:, None] / 255
-    return (images - 0.1307) / 0.3081, np.asarray(data.targets, np.int64)
+    return np.asarray(data.data), np.asarray(data.targets, np.int64)
+
+
+def digits(first, count, train=True):
+    """Some of the bundled digits: (N, 1, 28, 28) with mean 0, deviation 1; and their labels."""
+    images, labels = (a[first : first + count] for a in _bundled(train))
+    return (images[:, None] / 255 - 0.1307) / 0.3081, labels
 
 
 def _training(network, images, labels, rng, **options):
@@ -107,11 +111,9 @@ def _small(title, samples, epochs, batch_size, rate=0.5, momentum=0.9):
 
 def _digits(title, samples, batch_size):
     def arguments(rng):
-        images, labels = digits()
-        start = int(rng.integers(0, len(images) - samples))
-        some = slice(start, start + samples)
-        return _training(lenet(), images[some], labels[some], rng, epochs=1,
-                         batch_size=batch_size, rate=0.05, momentum=0.9)  # fmt: skip
+        images, labels = digits(int(rng.integers(0, 8000 - samples)), samples)
+        return _training(lenet(), images, labels, rng, epochs=1, batch_size=batch_size,
+                         rate=0.05, momentum=0.9)  # fmt: skip
 
     return Probe(title, arguments)
 

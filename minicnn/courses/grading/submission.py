@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -143,6 +144,8 @@ def grade(
     limits = limits or Limits()
     if limits.seconds is not None and not limits.seconds > 0:
         raise ArgumentError(f"grade: seconds must be greater than 0, got {limits.seconds}")
+    if limits.python is not None and shutil.which(limits.python) is None:
+        raise ArgumentError(f"grade: {limits.python!r} is no program that can be run")
     exercises, files = chosen(names), read_submission(folder)
     graded = Graded(
         [Result(e.number, e.name, e.title, e.points) for e in exercises],

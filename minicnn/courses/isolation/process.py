@@ -33,6 +33,7 @@ class Limits:
         output: bytes that may be printed.
         file_size: bytes of the largest file.
         message: bytes of the largest answer.
+        python: the interpreter that runs it, with NumPy; None: the grader's own.
     """
 
     seconds: float | None = None
@@ -40,6 +41,7 @@ class Limits:
     output: int = 8 << 20
     file_size: int = 64 << 20
     message: int = 32 << 20
+    python: str | None = None
 
 
 class Ended(Exception):
@@ -99,13 +101,14 @@ class Student:
             "largest": self.limits.message,
             "stack_after": 0.9 * self.seconds,
         }
-        python = [sys.executable, "-I", "-B", "-X", "utf8"]
-        command = [*python, str(HERE / "student.py"), json.dumps(options)]
+        python = self.limits.python or sys.executable
+        command = [python, "-I", "-B", "-X", "utf8", str(HERE / "student.py"), json.dumps(options)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.status = None
         if os.name == "posix":
             self.status, theirs = os.pipe()
-            command = [*python[:2], "-S", str(HERE / "warden.py"), str(theirs), *command]
+            warden = [sys.executable, "-I", "-S", str(HERE / "warden.py"), str(theirs)]
+            command = [*warden, *command]
             pipes |= {"pass_fds": (theirs,), "start_new_session": True}
         else:
             pipes |= {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -267,7 +270,11 @@ class Student:
     def load(self):
         """Load the file: the answer of student.py, with "functions" or "error"."""
         self.until = time.monotonic() + STARTING
-        self.group = self._receive()["ready"]
+        try:
+            self.group = self._receive()["ready"]
+        except Ended as ended:
+            last = self.output().strip().splitlines()[-1:]
+            raise OSError("; ".join([f"Python did not start: {ended}", *last])) from ended
         self.until = time.monotonic() + self.seconds
         self._send({"go": True})
         return self._receive()
