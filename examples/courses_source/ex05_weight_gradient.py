@@ -21,7 +21,7 @@ def conv_weight_gradient(delta, x, kernel_size, stride, padding):
     """
     # Which x is w[p, d, u, v] multiplied with in z[n, p, i, j]? Sum δ · x over all n, i and j.
     # >>> solution
-    n, maps, oh, ow = delta.shape
+    _, maps, oh, ow = delta.shape
     kh, kw = kernel_size
     around = (padding, padding)
     padded = np.pad(x, ((0, 0), (0, 0), around, around))

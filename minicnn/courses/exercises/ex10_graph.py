@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 
-import minicnn as mc
 from minicnn.courses.exercise import Exercise, Probe, Task, Wrong
+from minicnn.creation import tensor
+from minicnn.dtypes import float64
 
 
 def _graph(rng, nodes, edges, root):
@@ -108,7 +109,7 @@ def _tensors(edges, slopes, nodes, root):
             values[node] = sum(values[s] * slope for s, slope in into[node])
             values[node].retain_grad()
         else:
-            values[node] = mc.tensor(1.0, dtype=mc.float64, requires_grad=True)
+            values[node] = tensor(1.0, dtype=float64, requires_grad=True)
     return values
 
 
@@ -140,7 +141,7 @@ def _gradients(edges, slopes, nodes, order, delta):
     """minicnn's own backward of the graph."""
     values = _tensors(edges, slopes, nodes, order[0])
     if values[order[0]].grad_fn is not None:
-        values[order[0]].backward(mc.tensor(delta, dtype=mc.float64))
+        values[order[0]].backward(tensor(delta, dtype=float64))
     result = np.zeros(nodes)
     for node, value in values.items():
         result[node] = value.grad.item()

@@ -4,11 +4,13 @@ from functools import cache
 
 import numpy as np
 
-import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import models, optim, textbook
 from minicnn.courses.exercise import Call, Exercise, Probe, Task, Wrong
+from minicnn.creation import tensor
 from minicnn.data import BundledMNIST
+from minicnn.functions.elementwise import tanh
+from minicnn.nn import Parameter
 
 
 def _step(title, shape, rate, momentum, decay):
@@ -49,25 +51,25 @@ class _Network:
             raise ValueError(f"expected weights of shapes {self.shapes}, got {found}")
         if len(images) != len(labels) or not len(images):
             raise ValueError(f"got {len(images)} images and {len(labels)} labels")
-        tensors = [mc.tensor(np.array(w, np.float64), requires_grad=True) for w in weights]
-        images = mc.tensor(np.asarray(images, np.float64))
-        loss = F.cross_entropy(self.scores(tensors, images), mc.tensor(np.asarray(labels)))
+        tensors = [tensor(np.array(w, np.float64), requires_grad=True) for w in weights]
+        images = tensor(np.asarray(images, np.float64))
+        loss = F.cross_entropy(self.scores(tensors, images), tensor(np.asarray(labels)))
         loss.backward()
         return loss.item(), [t.grad.numpy().copy() for t in tensors]
 
 
 def _two_layers(tensors, images):
     w1, b1, w2, b2 = tensors
-    return F.linear(mc.tanh(F.linear(images, w1, b1)), w2, b2)
+    return F.linear(tanh(F.linear(images, w1, b1)), w2, b2)
 
 
 def _lenet(tensors, images):
     """LeNet-5 as minicnn.models has it, of weights that are given."""
     c1, d1, c2, d2, w1, b1, w2, b2, w3, b3 = tensors
-    x = F.avg_pool2d(mc.tanh(F.conv2d(images, c1, d1, padding=2)), 2)  # (N, 6, 14, 14)
-    x = F.avg_pool2d(mc.tanh(F.conv2d(x, c2, d2)), 2)  # (N, 16, 5, 5)
-    x = mc.tanh(F.linear(x.flatten(1), w1, b1))
-    return F.linear(mc.tanh(F.linear(x, w2, b2)), w3, b3)  # (N, 10)
+    x = F.avg_pool2d(tanh(F.conv2d(images, c1, d1, padding=2)), 2)  # (N, 6, 14, 14)
+    x = F.avg_pool2d(tanh(F.conv2d(x, c2, d2)), 2)  # (N, 16, 5, 5)
+    x = tanh(F.linear(x.flatten(1), w1, b1))
+    return F.linear(tanh(F.linear(x, w2, b2)), w3, b3)  # (N, 10)
 
 
 @cache
@@ -128,7 +130,7 @@ def _momentum_step(weight, velocity, gradient, rate, momentum, decay):
 
 def _train(weights, images, labels, loss_and_gradients, epochs, batch_size, rate, momentum):
     """With minicnn's own SGD."""
-    parameters = [mc.nn.Parameter(mc.tensor(w.copy())) for w in weights]
+    parameters = [Parameter(tensor(w.copy())) for w in weights]
     optimizer = optim.SGD(parameters, lr=rate, momentum=momentum)
     losses = []
     for _ in range(epochs):
@@ -138,7 +140,7 @@ def _train(weights, images, labels, loss_and_gradients, epochs, batch_size, rate
             loss, gradients = loss_and_gradients.function(now, images[batch], labels[batch])
             losses.append(loss)
             for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = mc.tensor(gradient)
+                parameter.grad = tensor(gradient)
             optimizer.step()
     return [p.detach().numpy().copy() for p in parameters], losses
 

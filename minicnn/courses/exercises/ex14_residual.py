@@ -2,9 +2,9 @@
 
 import numpy as np
 
-import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn.courses.exercise import Call, Derivative, Exercise, Probe, Task, Wrong
+from minicnn.creation import tensor
 
 
 class _Branch:
@@ -12,24 +12,24 @@ class _Branch:
 
     def __init__(self, rng, x, maps, stride):
         self.x, self.stride = x, stride
-        self.w1 = mc.tensor(rng.standard_normal((3, x.shape[1], 3, 3)) / 3)
-        self.w2 = mc.tensor(rng.standard_normal((maps, 3, 3, 3)) / 3)
+        self.w1 = tensor(rng.standard_normal((3, x.shape[1], 3, 3)) / 3)
+        self.w2 = tensor(rng.standard_normal((maps, 3, 3, 3)) / 3)
 
     def tensor(self, x):
         z = F.conv2d(x, self.w1, stride=self.stride, padding=1)
         return F.conv2d(F.relu(z), self.w2, padding=1)
 
     def forward(self, x):
-        return self.tensor(mc.tensor(x)).numpy()
+        return self.tensor(tensor(x)).numpy()
 
     def back(self, delta):
         """∂L/∂x of the branch alone; this is what the student may call."""
-        x = mc.tensor(self.x, requires_grad=True)
+        x = tensor(self.x, requires_grad=True)
         y = self.tensor(x)
         delta = np.asarray(delta, np.float64)
         if delta.shape != tuple(y.shape):
             raise ValueError(f"expected δ of shape {tuple(y.shape)}, got {delta.shape}")
-        y.backward(mc.tensor(delta))
+        y.backward(tensor(delta))
         return x.grad.numpy().copy()
 
 
@@ -77,16 +77,16 @@ def _hidden(*names):
 
 
 def _shortcut(x, projection, stride):
-    weight = mc.tensor(projection.reshape(*projection.shape, 1, 1))  # (F, C) → (F, C, 1, 1)
-    return F.conv2d(mc.tensor(x), weight, stride=stride).numpy().copy()
+    weight = tensor(projection.reshape(*projection.shape, 1, 1))  # (F, C) → (F, C, 1, 1)
+    return F.conv2d(tensor(x), weight, stride=stride).numpy().copy()
 
 
 def _ways(x, total, delta, projection, stride):
     """(∂L/∂(both summands), ∂L/∂x by the shortcut, ∂L/∂W_s), by minicnn's backward."""
-    before = mc.tensor(total, requires_grad=True)
-    F.relu(before).backward(mc.tensor(delta))
-    image = mc.tensor(x, requires_grad=True)
-    weight = mc.tensor(projection.reshape(*projection.shape, 1, 1), requires_grad=True)
+    before = tensor(total, requires_grad=True)
+    F.relu(before).backward(tensor(delta))
+    image = tensor(x, requires_grad=True)
+    weight = tensor(projection.reshape(*projection.shape, 1, 1), requires_grad=True)
     F.conv2d(image, weight, stride=stride).backward(before.grad)
     dweight = weight.grad.numpy().reshape(projection.shape).copy()
     return before.grad.numpy().copy(), image.grad.numpy().copy(), dweight
