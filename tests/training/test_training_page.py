@@ -27,7 +27,7 @@ def test_links_and_commands():
     lines = re.findall(
         r"^minicnn (.*)$", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)), re.M
     )
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         assert parse(shlex.split(line)).run
 
