@@ -2,9 +2,8 @@
 
 import json
 import os
-import shutil
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,13 @@ from minicnn.dtypes import DTYPES
 from minicnn.random import Generator
 from minicnn.serialization.atomic import atomic_write
 from minicnn.tensor import Tensor
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+    fcntl = None
 
 _VERSION = 1
 _BATCH = 16  # samples that go to the disk together
@@ -201,15 +207,13 @@ class _Computation:
         self.length = copies * len(dataset)
 
     def run(self, progress):
-        try:
-            self.partial.mkdir(parents=True, exist_ok=True)
-            self._compute(progress)
-            os.replace(self.partial, self.place)
-        except OSError:
-            # Another process, which computed the same into the same files, may have been faster.
+        self.place.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(self.place.with_name(self.place.name + ".lock")):
+            # Whoever was waited for has computed it.
             if not (self.place / "complete.json").is_file():
-                raise
-            shutil.rmtree(self.partial, ignore_errors=True)
+                self.partial.mkdir(exist_ok=True)
+                self._compute(progress)
+                os.replace(self.partial, self.place)
 
     def _compute(self, progress):
         shape, done = self._begun()
@@ -275,6 +279,32 @@ class _Computation:
                 _reserve(path, whole, dtype)
             arrays.append(open_memmap(path, "r+"))
         return arrays
+
+
+@contextmanager
+def _alone(path):
+    """Inside, nobody else who asks for `path` is: threads and processes wait for each other.
+
+    Two who computed into the same files would replace them under each other's hands. The system
+    lets go of the lock when its holder ends, however that is. The file is removed only when all is
+    complete: then nobody computes any more, whichever file he holds.
+    """
+    with open(path, "ab") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            _wait_on_windows(file)
+        yield
+    with suppress(OSError):
+        path.unlink()
+
+
+def _wait_on_windows(file):
+    while True:
+        with suppress(OSError):  # after ten seconds of waiting
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            return
 
 
 def _as_they_are(samples):

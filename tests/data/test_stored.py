@@ -212,23 +212,29 @@ def test_a_full_disk(tmp_path, monkeypatch):
     assert len(lists(stored(Noisy(), tmp_path))) == 40
 
 
-def test_two_at_once(tmp_path):
+def test_several_at_once_compute_once(tmp_path):
     class Slow(Noisy):
         def __getitem__(self, index):
             time.sleep(0.001)
             return super().__getitem__(index)
 
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(lists(stored(Slow(), tmp_path, key="s"))))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 3 and found[0] == found[1] == found[2] and len(found[0]) == 40
-    assert len(list(tmp_path.iterdir())) == 1
+    for attempt in range(10):
+        found, together = [], threading.Barrier(3)
+        computed.clear()
+
+        def ask(found=found, together=together, key=f"try {attempt}"):
+            together.wait()
+            found.append(lists(stored(Slow(), tmp_path, key=key)))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(computed) == 40
+        assert len(found) == 3 and found[0] == found[1] == found[2] and len(found[0]) == 40
+        assert [label for _, label in found[0]] == [i % 2 for i in range(40)]
+        assert len(list(tmp_path.iterdir())) == attempt + 1
 
 
 def test_processes_map_the_files_themselves(tmp_path):
