@@ -191,8 +191,6 @@ def test_the_folder_of_a_run_is_numbered(tmp_path, capsys, monkeypatch):
 @pytest.fixture
 def photos(tmp_path):
     """Two classes of tiny photographs: red things and blue things."""
-    if not hasattr(data, "ImageFolder"):
-        pytest.skip("minicnn.data.ImageFolder is not there")
     rng = np.random.default_rng(0)
     for part, count in (("train", 12), ("test", 4)):
         for name, channel in (("blue", 2), ("red", 0)):

@@ -1,4 +1,4 @@
-"""The kernels in Numba. Each stands alone and can be compared with its namesake in `plain`."""
+"""The kernels in Numba. Each can be compared with its namesake in `plain`."""
 
 from minicnn.kernels.cpu import (
     activation,
