@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+PAUSE = 0.04  # seconds
+
 HERE = Path(__file__).parent
 
 
@@ -67,9 +69,10 @@ def in_turn(runs, patience, least=5, most=25):
     begin = time.perf_counter()
     for round_ in range(most + 2):
         for name, (worker, question) in runs.items():
+            time.sleep(PAUSE)
             seconds = worker.ask(**question)["seconds"]
             if round_ > 1:
-                readings[name].append(seconds)
+                readings[name].extend(seconds)
         if round_ > least and time.perf_counter() - begin > patience:
             break
     return {name: (statistics.median(found), found) for name, found in readings.items()}

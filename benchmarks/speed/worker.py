@@ -3,7 +3,7 @@
     python worker.py LIBRARY THREADS
 
 Reads questions in JSON, a line each: ``{"prepare": [kind, name, part, format]}``, ``{"run": …}``
-(the same list), ``{"forget": …}``; answers ``{}``, ``{"seconds": …}``, or ``{"error": …}``.
+(the same list), ``{"forget": …}``; answers ``{}``, ``{"seconds": […]}``, or ``{"error": …}``.
 """
 
 import json
@@ -15,6 +15,21 @@ import operations
 from libraries import LIBRARIES
 
 KINDS = {"operations": operations.prepare, "networks": networks.prepare}
+
+
+TURN = 0.06  # seconds of work in a turn, at least
+
+
+def a_turn(run):
+    """The seconds of each of a few runs, one after the other, as in training.
+
+    Of short runs there are many; the first of them, which finds the caches full of what the other
+    library left there, is not counted.
+    """
+    found = [run()]
+    while sum(found) < TURN:
+        found.append(run())
+    return found[1:] or found
 
 
 def main():
@@ -30,7 +45,7 @@ def main():
                 kind, *rest = what
                 prepared[what] = KINDS[kind](library, *rest)
             elif verb == "run":
-                answer["seconds"] = prepared[what]()
+                answer["seconds"] = a_turn(prepared[what])
             else:
                 prepared.pop(what, None)
         except Exception as error:  # the measurement goes on without this one
