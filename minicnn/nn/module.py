@@ -30,6 +30,8 @@ class Module:
     Attributes:
         training: whether layers that behave differently in training (dropout, batch normalisation)
             are to do so; set by `train` and `eval`.
+        stays_in_eval: True where `train` is to leave the module in evaluation mode; minicnn's own,
+            set by `minicnn.training.transfer.freeze`.
 
     >>> import minicnn as mc
     >>> class Net(mc.nn.Module):
@@ -46,6 +48,8 @@ class Module:
     >>> [name for name, _ in net.named_parameters()]
     ['fc.weight', 'fc.bias']
     """
+
+    stays_in_eval = False
 
     # Names of its state without which old files are complete.
     _may_be_missing = ()
@@ -285,11 +289,14 @@ class Module:
         return self
 
     def train(self, mode=True):
-        """Set `training` here and in all modules inside; returns the module."""
+        """Set `training` here and in all modules inside; returns the module.
+
+        Modules with `stays_in_eval`, frozen ones, stay in evaluation mode.
+        """
         if not isinstance(mode, bool):
             raise ArgumentError(f"train: mode must be True or False, got {mode!r}")
         for module in self.modules():
-            module.training = mode
+            module.training = mode and not module.stays_in_eval
         return self
 
     def eval(self):
