@@ -10,7 +10,7 @@ import pytest
 from minicnn.courses.grading import grade_exercise
 from minicnn.courses.grading.answers import LINEAR, Answer, Asked, Submission, probes
 from minicnn.courses.grading.comparison import form_problem, same
-from minicnn.courses.grading.diagnosis import finite_difference
+from minicnn.courses.grading.diagnosis import _samples, finite_difference
 from minicnn.courses.grading.exercises import judge
 from minicnn.courses.grading.submission import chosen
 from minicnn.courses.new import texts
@@ -135,6 +135,37 @@ def test_wrong_answers_show_on_public_probes(exercise, number):
             assert any(task.judge(_tuple(task, wrong.answer(**a)), a) for a, _ in public), wrong.key
 
 
+def numbers(arguments):
+    """All that somebody could divide by: lengths of axes, and integers."""
+    found = {}
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray):
+            found |= {f"{name}.shape[{i}]": n for i, n in enumerate(value.shape)}
+        elif isinstance(value, tuple):
+            found |= {f"{name}[{i}]": n for i, n in enumerate(value)}
+        elif isinstance(value, int):
+            found[name] = value
+    return found
+
+
+BATCHES = ("delta", "x", "maps", "scores", "columns", "z", "total", "labels")
+
+
+@pytest.mark.parametrize(("exercise", "number"), TASKS)
+def test_no_other_number_is_always_n(exercise, number):
+    """Else "the factor is 1/N" could be said of somebody who divided by something else."""
+    for seed in (None, SEED):
+        drawn = [arguments for _, _, arguments in probes(exercise, number, seed)]
+        samples = [_samples(arguments) for arguments in drawn]
+        if np.isnan(samples).any() or not exercise.tasks[number].derivatives:
+            continue
+        assert len(set(samples)) > 1
+        found = [numbers(arguments) for arguments in drawn]
+        for name in set.intersection(*map(set, found)):
+            if name not in {f"{batch}.shape[0]" for batch in BATCHES}:
+                assert [f[name] for f in found] != samples, name
+
+
 @pytest.mark.parametrize(("exercise", "number"), TASKS)
 def test_the_right_answer_is_right(exercise, number):
     task = exercise.tasks[number]
@@ -194,5 +225,5 @@ def test_nonsense_fails(exercise, number, nonsense):
 
 def test_the_catalogue_is_large_and_has_no_twins():
     keys = [w.key for e in EXERCISES for t in e.tasks for w in t.wrong]
-    assert len(keys) >= 40 or len(EXERCISES) < 14
+    assert len(EXERCISES) == 14 and len(keys) >= 40
     assert all(len({w.key for w in t.wrong}) == len(t.wrong) for e in EXERCISES for t in e.tasks)

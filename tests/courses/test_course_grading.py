@@ -15,8 +15,8 @@ from minicnn.cli import main
 from minicnn.courses.adapters import gradescope
 from minicnn.courses.exercise import Task, Wrong
 from minicnn.courses.grading import FEEDBACK, grade, grade_exercise
-from minicnn.courses.grading.answers import probes
-from minicnn.courses.grading.diagnosis import cause
+from minicnn.courses.grading.answers import Asked, probes
+from minicnn.courses.grading.diagnosis import cause, structure
 from minicnn.courses.grading.submission import chosen, read_submission, write_json
 from minicnn.courses.isolation.process import Limits
 from minicnn.courses.new import new_lab
@@ -82,14 +82,31 @@ def test_a_missing_file():
 
 
 def test_what_is_kept_between_calls_is_found():
-    code = "calls = []\n\n\ndef conv_weight"
-    late = "calls.append(1)\n    return dw + (len(calls) > 11)"
-    files = RIGHT.replace("def conv_weight", code, 1).replace("return dw", late)
-    # 3 public and 5 hidden probes, then two for linearity: the 11th call repeats the first.
-    late = files.replace("> 11", "> 10")
-    result = grade_exercise(EXERCISE, {f"{FIVE}.py": late.encode()}, seed=3)
+    # All probes, then two for linearity: the call after them repeats the first.
+    before = len(list(probes(EXERCISE, 0, 3))) + 2
+
+    def wrong_after(calls):
+        text = RIGHT.replace("def conv_weight", "calls = []\n\n\ndef conv_weight", 1)
+        late = f"calls.append(1)\n    return dw + (len(calls) > {calls})"
+        files = {f"{FIVE}.py": text.replace("return dw", late).encode()}
+        return grade_exercise(EXERCISE, files, seed=3)
+
+    result = wrong_after(before)
     assert result.verdict == "not as agreed" and "it keeps something" in told(result)
-    assert grade_exercise(EXERCISE, {f"{FIVE}.py": files.encode()}, seed=3).passed
+    assert "'C = F, padding 1'" in told(result)
+    assert wrong_after(before + 1).passed
+
+
+@pytest.mark.parametrize("code", [
+    # Sums that are never set to 0 again, as with gradients that nobody clears.
+    ("_sums = {}\n\n\ndef conv_weight", "return _sums.setdefault(dw.shape, dw * 0).__iadd__(dw)"),
+    ("def conv_weight", "return dw + np.random.rand()"),
+])  # fmt: skip
+def test_wrong_values_of_what_is_no_function_have_no_structure(code):
+    text = RIGHT.replace("def conv_weight", code[0], 1).replace("return dw", code[1])
+    result = grade_exercise(EXERCISE, {f"{FIVE}.py": text.encode()}, seed=3)
+    assert result.verdict == "not as agreed" and "when it comes again" in told(result)
+    assert len(result.findings) == 2 and "see how" in result.findings[1].text
 
 
 def test_an_answer_for_public_probes_only_fails_on_hidden_ones():
@@ -117,15 +134,76 @@ def test_levels_tell_more_and_more():
 
 
 @pytest.mark.parametrize(("new", "text"), [
-    ("return dw / len(x)", "dW is right but for the factor 1/N"),
+    ("return dw / len(x)", "dW is right but for the factor 1/N, N being the number of samples"),
+    ("return dw * len(x)", "dW is right but for the factor N, N being the number of samples"),
     ("return -dw", "dW is right but for the factor −1"),
     ("return 3.5 * dw", "dW is right but for the factor 3.5"),
     ("return dw[::-1].copy()", "dW is right but for the order along its first axis"),
     ("return dw * delta[0, 0, 0, 0]", "dW is not linear in delta"),
-    ("return dw + 1", "⟨δ, f(u)⟩ = ⟨dW, u⟩ for every u"),
+    ("return dw + 1", "⟨δ, f(u)⟩ and ⟨dW, u⟩ must be equal for every u; for a random one"),
 ])  # fmt: skip
 def test_structure(new, text):
     assert text in told(graded("return dw", new), "cause")
+
+
+def factor_found(factor_of, argument):
+    """What is said of y = factor · x where arrays of 2, 3 and 4 rows are the argument."""
+    task = Task("f", (argument,), ("y",), lambda **_: None, ())
+    pairs = []
+    for n in (2, 3, 4):
+        x = np.random.default_rng(n).standard_normal((n, 5))
+        pairs.append(({argument: x}, (factor_of(n) * x,), (x,)))
+    return [f.text for f in structure(task, pairs, Asked())]
+
+
+def test_only_a_batch_has_samples():
+    found = "y is right but for the factor 1/N, N being the number of samples"
+    assert factor_found(lambda n: 1 / n, "delta") == [found]
+    assert factor_found(lambda n: 1 / n, "image") == []
+    assert factor_found(lambda n: 1 / (n + 1), "delta") == []
+    # The same on all probes is no N, whatever the number.
+    same = ["y is right but for the factor 0.333333"]
+    assert factor_found(lambda n: 1 / 3, "delta") == same
+    assert factor_found(lambda n: -1, "image") == ["y is right but for the factor −1"]
+
+
+def test_a_number_is_not_taken_for_n_where_all_batches_are_alike():
+    task = Task("f", ("delta",), ("y",), lambda **_: None, ())
+    pairs = []
+    for k in range(3):
+        x = np.random.default_rng(k).standard_normal((3, 5))
+        pairs.append(({"delta": x}, (x / 3,), (x,)))
+    (found,) = structure(task, pairs, Asked())
+    assert found.text == "y is right but for the factor 0.333333"
+
+
+def test_the_first_wrong_array_of_a_list_is_shown():
+    (training,) = chosen([13])
+    right = (SOURCES / f"{training.name}.py").read_text("utf-8")
+
+    def told_of(old, new):
+        assert right.count(old) == 1
+        files = {f"{training.name}.py": right.replace(old, new).encode()}
+        return grade_exercise(training, files).lines("cause")
+
+    lines = told_of("return weights, losses", "weights[2][1, 2] += 1\n    return weights, losses")
+    assert lines[1] == "1 of 4 elements of weights are wrong; the first:"
+    assert lines[2].startswith("1 of 12 values of weights[2] are wrong")
+    assert lines[3].startswith("first: weights[2][1,2] is ") and ", expected " in lines[3]
+    lines = told_of("return weights, losses", "losses[4] += 1\n    return weights, losses")
+    assert lines[1] == "1 of 9 elements of losses are wrong; the first:"
+    assert re.fullmatch(r"losses\[4\] is [\d.]+, expected [\d.]+", lines[2])
+
+
+def test_yes_and_no_are_called_weak_evidence():
+    (checker,) = chosen([11])
+    right = (SOURCES / f"{checker.name}.py").read_text("utf-8")
+    files = {
+        f"{checker.name}.py": f"{right}\n\ndef is_right(forward, backward, x):\n    return True"
+    }
+    text = told(grade_exercise(checker, {k: v.encode() for k, v in files.items()}))
+    assert "(checker-always in the catalogue" in text and "yes and no tell little" in text
+    assert "tell little" not in told(graded("return dw", "return -dw"))
 
 
 def test_shares_by_place():
@@ -303,7 +381,7 @@ def test_hidden_probes_depend_on_the_seed():
         return [(hidden, a["delta"]) for _, hidden, a in probes(EXERCISE, 0, seed)]
 
     one, same, other = drawn(1), drawn(1), drawn(2)
-    assert [h for h, _ in one] == [False] * 3 + [True] * 5
+    assert [h for h, _ in one] == [False] * 3 + [True] * 6
     for (hidden, a), (_, b), (_, c) in zip(one, same, other, strict=True):
         assert np.array_equal(a, b) and np.array_equal(a, c) is not hidden
     assert not np.array_equal(one[0][1], one[3][1])

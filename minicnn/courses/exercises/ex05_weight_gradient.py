@@ -112,11 +112,12 @@ EXERCISE = Exercise(
             probes=(
                 _probe("C = F, padding 1", (3, 2, 7, 9), (2, 2, 3, 3), padding=1),
                 _probe("C ≠ F, unequal kernel", (2, 3, 5, 6), (2, 3, 2, 3)),
-                _probe("stride 2, padding 1", (2, 2, 7, 9), (2, 2, 3, 3), stride=2, padding=1),
+                _probe("stride 2, padding 1", (2, 3, 7, 9), (3, 3, 3, 3), stride=2, padding=1),
             ),
             hidden=(
                 _probe("stride 2 that does not divide", (2, 2, 6, 8), (3, 2, 3, 2), stride=2),
                 _probe("kernel 1 × 1", (3, 3, 4, 5), (2, 3, 1, 1)),
+                _probe("stride 3, padding 2", (2, 2, 5, 6), (2, 2, 3, 2), stride=3, padding=2),
             ),
             wrong=(
                 *faults(

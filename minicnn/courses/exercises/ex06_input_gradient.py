@@ -216,6 +216,7 @@ EXERCISE = Exercise(
                 _scattered("stride 3, padding 2", (2, 2, 7, 5), (2, 2, 3, 3), stride=3, padding=2),
                 _scattered("stride 2, dilation 2", (2, 2, 6, 7), (2, 2, 2, 3),
                            stride=2, dilation=2),
+                _scattered("three groups of one map", (2, 3, 3, 4), (6, 1, 2, 3), groups=3),
             ),
             wrong=(
                 *_SHARED,
@@ -238,7 +239,7 @@ EXERCISE = Exercise(
             probes=(
                 _rotated("C = F, padding 1", (3, 2, 4, 5), (2, 2, 3, 3), padding=1),
                 _rotated("C ≠ F, unequal kernel", (2, 3, 4, 5), (2, 3, 2, 3)),
-                _rotated("stride 2, padding 1", (2, 2, 5, 7), (2, 2, 3, 3), stride=2, padding=1),
+                _rotated("stride 2, padding 1", (2, 3, 5, 7), (3, 3, 3, 3), stride=2, padding=1),
                 _rotated("stride 2 that does not divide, padding 1", (2, 2, 4, 6), (2, 2, 3, 3),
                          stride=2, padding=1),
             ),

@@ -41,7 +41,7 @@ def _sizes(title, n, inputs, outputs, *names):
 def _probes(*names):
     return (
         _sizes("as many inputs as outputs", 3, 4, 4, *names),
-        _sizes("5 inputs, 2 outputs", 3, 5, 2, *names),
+        _sizes("5 inputs, 2 outputs", 4, 5, 2, *names),
     )
 
 

@@ -175,7 +175,7 @@ EXERCISE = Exercise(
             probes=(
                 _max("overlapping windows", (2, 2, 5, 7), (3, 3), 2),
                 _max("overlapping, padding 1", (2, 3, 6, 5), (3, 2), 1, padding=1),
-                _max("windows side by side that do not divide", (2, 2, 5, 7), (2, 2), 2),
+                _max("windows side by side that do not divide", (3, 2, 5, 7), (2, 2), 2),
                 _max("ties", (2, 2, 5, 6), (3, 3), 2, padding=1, ties=True),
             ),
             hidden=(
@@ -204,10 +204,10 @@ EXERCISE = Exercise(
             expected=_mean_back,
             probes=(
                 _mean("overlapping windows", (2, 2, 5, 7), (3, 3), 2),
-                _mean("padding 1", (2, 3, 6, 5), (3, 2), 2, padding=1),
-                _mean("windows side by side that do not divide", (2, 2, 5, 7), (2, 2), 2),
+                _mean("stride 1, padding 1", (2, 3, 6, 5), (3, 2), 1, padding=1),
+                _mean("windows side by side that do not divide", (3, 2, 5, 7), (2, 2), 2),
             ),
-            hidden=(_mean("stride 1, padding 1", (3, 2, 4, 5), (3, 3), 1, padding=1),),
+            hidden=(_mean("stride 3, padding 2", (2, 2, 7, 8), (5, 4), 3, padding=2),),
             wrong=(
                 *faults(("mean-pool-assigned", "mean-pool-not-divided", "mean-pool-corner",
                          "mean-pool-padding-not-counted"), _broken_mean),

@@ -16,7 +16,7 @@ class _Convolution:
     shape = (2, 1, 2, 3)
 
     def __init__(self, rng, scale=1.0):
-        self.w = tensor(scale * rng.standard_normal((2, 1, 2, 2)))
+        self.w = tensor(scale * rng.standard_normal((2, self.shape[1], 2, 2)))
 
     def forward(self, x):
         return F.conv2d(tensor(x), self.w, padding=1).numpy().copy()
@@ -26,6 +26,10 @@ class _Convolution:
 
     def with_kernel(self, w, delta, x):
         return textbook.conv2d_input_gradient(delta, w, x.shape[2:], padding=(1, 1))
+
+
+class _TwoMaps(_Convolution):
+    shape = (3, 2, 2, 2)
 
 
 class _NotRotated(_Convolution):
@@ -277,6 +281,7 @@ EXERCISE = Exercise(
             expected=_is_right,
             probes=(
                 _judged("a right convolution", _Convolution),
+                _judged("a right convolution of two maps", _TwoMaps),
                 _judged("right, with slopes of 10⁵", _Convolution, scale=1e5),
                 _judged("right, exp(2x)", _Curved),
                 _judged("W not rotated by 180°", _NotRotated),

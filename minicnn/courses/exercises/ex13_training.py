@@ -101,10 +101,15 @@ def _training(network, images, labels, rng, **options):
     }
 
 
-def _small(title, samples, epochs, batch_size, rate=0.5, momentum=0.9):
+def _small(title, samples, epochs, batch_size, rate=0.5, momentum=0.9, units=(5, 4, 3)):
+    """Two layers; `units`: inputs, hidden units, classes."""
+
     def arguments(rng):
-        network = _Network(_two_layers, [(4, 5), (4,), (3, 4), (3,)])
-        images, labels = rng.standard_normal((samples, 5)), rng.integers(0, 3, samples)
+        inputs, hidden, classes = units
+        shapes = [(hidden, inputs), (hidden,), (classes, hidden), (classes,)]
+        network = _Network(_two_layers, shapes)
+        images = rng.standard_normal((samples, inputs))
+        labels = rng.integers(0, classes, samples)
         return _training(network, images, labels, rng, epochs=epochs, batch_size=batch_size,
                          rate=rate, momentum=momentum)  # fmt: skip
 
@@ -276,7 +281,8 @@ EXERCISE = Exercise(
             expected=_train,
             probes=(
                 _small("12 samples in batches of 4, 3 epochs", 12, 3, 4),
-                _small("10 samples in batches of 4, 2 epochs", 10, 2, 4, momentum=0.5),
+                _small("10 samples in batches of 4, 2 epochs, layers of one shape", 10, 2, 4,
+                       momentum=0.5, units=(3, 3, 3)),
                 _digits("LeNet, 480 bundled digits", 480, 32),
             ),
             hidden=(_small("one sample at a time", 5, 2, 1, rate=0.2),),

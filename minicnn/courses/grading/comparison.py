@@ -46,18 +46,34 @@ def form_problem(name, got, expected):
             return f"{name} is {kind(got)}, expected a {type(expected).__name__}"
         if len(got) != len(expected):
             return f"{name} has {len(got)} elements, expected {len(expected)}"
-        pairs = [(f"{name}[{i}]", g, e) for i, (g, e) in enumerate(zip(got, expected, strict=True))]
-        return next(filter(None, (form_problem(*p) for p in pairs)), None)
+        return next(filter(None, (form_problem(*p) for p in _inside(name, got, expected))), None)
     if isinstance(expected, dict):
         if not isinstance(got, dict):
             return f"{name} is {kind(got)}, expected a dictionary"
         if got.keys() != expected.keys():
             return f"{name} has the keys {_listed(got)}, expected {_listed(expected)}"
-        pairs = [(f"{name}[{k!r}]", got[k], expected[k]) for k in expected]
-        return next(filter(None, (form_problem(*p) for p in pairs)), None)
+        return next(filter(None, (form_problem(*p) for p in _inside(name, got, expected))), None)
     if type(got) is not type(expected):
         return f"{name} is {kind(got)}, expected {kind(expected)}"
     return None
+
+
+def leaves(name, got, expected):
+    """(label, got, expected) of all that lists and dictionaries of one form hold.
+
+    >>> [label for label, _, _ in leaves("y", [1, {"a": 2}], [1, {"a": 3}])]
+    ['y[0]', "y[1]['a']"]
+    """
+    if not isinstance(expected, (list, tuple, dict)):
+        yield name, got, expected
+        return
+    for part in _inside(name, got, expected):
+        yield from leaves(*part)
+
+
+def _inside(name, got, expected):
+    keys = expected if isinstance(expected, dict) else range(len(expected))
+    return [(f"{name}[{k!r}]", got[k], expected[k]) for k in keys]
 
 
 def _is_number(value):

@@ -118,32 +118,39 @@ def _adjoint(name, derivative, pairs, tolerance):
             forward = np.sum(arguments[derivative.delta] * (there - zero))
             back = np.sum(got * u)
             if abs(forward - back) > tolerance * max(1.0, abs(forward)):
-                text = f"⟨δ, f(u)⟩ = ⟨{name}, u⟩ for every u; for a random one: "
-                yield Finding("cause", text + f"{forward:.6g} and {back:.6g}")
+                text = f"⟨δ, f(u)⟩ and ⟨{name}, u⟩ must be equal for every u; for a random one "
+                yield Finding("cause", f"{text}they are {forward:.6g} and {back:.6g}")
             return
 
 
 def _ratio(name, pairs, tolerance):
-    """A constant factor, on every probe; named where only one name fits all of them."""
-    factors, names = [], []
-    for arguments, got, expected in pairs:
-        largest = np.abs(expected).max(initial=0.0)
-        large = np.abs(expected) > 1e-3 * largest
+    """A constant factor on every probe; or N or 1/N, where N is not the same on all of them."""
+    factors = []
+    for _, got, expected in pairs:
+        large = np.abs(expected) > 1e-3 * np.abs(expected).max(initial=0.0)
         if expected.size < 2 or not large.any():
             return None
         factor = float(np.median(got[large] / expected[large]))
         if factor == 0 or wrong_places(got, factor * expected, tolerance).any():
             return None
         factors.append(factor)
-        n = next((len(a) for a in arguments.values() if np.ndim(a) > 1), 1)
-        candidates = {"−1": -1.0, "N, the number of samples": n, "1/N": 1 / n}
-        names.append({k for k, c in candidates.items() if np.isclose(factor, c, rtol=1e-6)})
-    common = set.intersection(*names)
-    if len(common) == 1 and (common == {"−1"} or len(set(factors)) > 1):
-        return f"{name} is right but for the factor {common.pop()}"
-    if np.ptp(factors) <= tolerance:
-        return f"{name} is right but for the factor {factors[0]:.6g}"
+    if np.allclose(factors, factors[0], rtol=tolerance, atol=0):
+        factor = f"{factors[0]:.6g}".replace("-", "−")
+        return f"{name} is right but for the factor {factor}"
+    samples = np.array([_samples(arguments) for arguments, _, _ in pairs])
+    for text, n in (("N", samples), ("1/N", 1 / samples)):
+        if np.allclose(factors, n, rtol=tolerance, atol=0):
+            return f"{name} is right but for the factor {text}, N being the number of samples"
     return None
+
+
+_BATCHES = ("delta", "x", "maps", "scores", "columns")  # their first axis counts samples
+
+
+def _samples(arguments):
+    """N of a batch; NaN, which equals nothing, where none of the arguments is a batch."""
+    batches = (arguments[k] for k in _BATCHES if np.ndim(arguments.get(k)) > 1)
+    return next((len(a) for a in batches), np.nan)
 
 
 _REARRANGEMENTS = (

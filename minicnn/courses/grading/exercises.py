@@ -3,7 +3,7 @@
 import numpy as np
 
 from minicnn.courses.grading.answers import ask
-from minicnn.courses.grading.comparison import form_problem, results_of, same
+from minicnn.courses.grading.comparison import form_problem, leaves, results_of, same
 from minicnn.courses.grading.diagnosis import cause, first_wrong, structure
 from minicnn.courses.grading.feedback import Finding, Result
 from minicnn.courses.isolation.process import Limits
@@ -124,9 +124,20 @@ def _verdict(task, asked, described, ended):
         if not any(isinstance(got, str) for _, got, _ in rows):
             findings += _named(task, [(a.arguments, g) for a, g, _ in rows], silent=True)
         return "not as agreed", findings
+    if asked.repeated is not None and not _repeats(task, asked):
+        # Whatever else is wrong: the structure of what is no function would be a false trail.
+        found(
+            "where",
+            f"answers the probe {asked.answers[0].probe.title!r} differently when it comes again: "
+            "it keeps something from call to call, or something in it is random",
+        )
+        return "not as agreed", findings
     wrong = next((row for row in rows if not _right(task, *row)), None)
     if wrong is None:
-        return _state(task, asked, ended, findings)
+        if asked.repeated is not None:
+            return "passed", findings
+        found("where", f"{ended or 'the process did not answer the same question again'}")
+        return (ended.verdict if ended else "not as agreed"), findings
     answer, got, expected = wrong
     kind = "hidden probe" if answer.hidden else "probe"
     found("where", f"wrong on the {kind} {answer.probe.title!r}")
@@ -171,30 +182,28 @@ def _right(task, answer, got, expected):
     return same(got, expected, task.tolerance)
 
 
-def _state(task, asked, ended, findings):
-    """All values are right: is anything left over from call to call?"""
-    if ended or asked.repeated is None:
-        text = ended or "the process did not answer the same question again"
-        findings.append(Finding("where", f"{task.function}: {text}"))
-        return (ended.verdict if ended else "not as agreed"), findings
-    again = asked.repeated.get("value")
-    first = asked.answers[0].outcome["value"]
-    if "value" not in asked.repeated or not same(again, first, task.tolerance):
-        text = "answers the first probe differently after the others: it keeps something"
-        findings.append(Finding("where", f"{task.function}: {text}"))
-        return "not as agreed", findings
-    return "passed", findings
+def _repeats(task, asked):
+    """Whether the first probe is answered the same way after all others."""
+    first, again = asked.answers[0].outcome, asked.repeated
+    return "value" in again and same(again["value"], first["value"], task.tolerance)
 
 
 def _where(task, got, expected, arguments):
-    """The first result with a wrong value, and the others that are wrong, too."""
+    """Every result that is wrong: the first wrong element of the first array in it that is."""
     for name, g, e in zip(task.results, got, expected, strict=True):
-        if same(g, e, task.tolerance):
+        parts = list(leaves(name, g, e))
+        wrong = [part for part in parts if not same(*part[1:], task.tolerance)]
+        if not wrong:
             continue
+        if len(parts) > 1:
+            count = "all" if len(wrong) == len(parts) else f"{len(wrong)}"
+            text = f"{count} of {len(parts)} elements of {name} are wrong; the first:"
+            yield Finding("where", text)
+        label, g, e = wrong[0]
         if isinstance(e, (np.ndarray, float, np.floating)):
-            yield from first_wrong(task, name, g, e, arguments)
+            yield from first_wrong(task, label, g, e, arguments)
         else:
-            yield Finding("where", f"{name} is {_short(g)}, expected {_short(e)}")
+            yield Finding("where", f"{label} is {_short(g)}, expected {_short(e)}")
 
 
 def _short(value):
@@ -207,5 +216,8 @@ def _named(task, answers, silent=False):
     if known is not None:
         yield Finding("cause", f"your result is what you get with: {known.description}")
         yield Finding("cause", f"({known.key} in the catalogue of wrong answers)")
+        if all(isinstance(value, (bool, np.bool_)) for _, got in answers for value in got):
+            text = "yes and no tell little: another mistake may give the same answers"
+            yield Finding("cause", text)
     elif not silent:
         yield Finding("cause", "cause not identified")

@@ -214,6 +214,9 @@ class Student:
                 if self.printed > self.limits.output:
                     return self._put(("output", None))
 
+    def _allow(self, seconds):
+        self.allowed, self.until = seconds, time.monotonic() + seconds
+
     def _left(self):
         return max(0.0, self.until - time.monotonic())
 
@@ -255,7 +258,7 @@ class Student:
 
     def _timeout(self):
         self._stop()
-        return Ended("timeout", f"stopped after {self.seconds:g} s{self._last_line()}")
+        return Ended("timeout", f"stopped after {self.allowed:g} s{self._last_line()}")
 
     def _last_line(self):
         """Where in the student's file the process last was, from the stack that faulthandler
@@ -269,13 +272,13 @@ class Student:
 
     def load(self):
         """Load the file: the answer of student.py, with "functions" or "error"."""
-        self.until = time.monotonic() + STARTING
+        self._allow(STARTING)
         try:
             self.group = self._receive()["ready"]
         except Ended as ended:
             last = self.output().strip().splitlines()[-1:]
             raise OSError("; ".join([f"Python did not start: {ended}", *last])) from ended
-        self.until = time.monotonic() + self.seconds
+        self._allow(self.seconds)
         self._send({"go": True})
         return self._receive()
 
