@@ -14,9 +14,9 @@ An exercise called ``exNN_name`` has these files:
     Generated from it by ``python docs/make_course_skeletons.py``: each solution has become a
     ``raise NotImplementedError``. Never edited by hand; a test makes it again.
 ``minicnn/courses/handouts/exNN_name.md``, ``exNN_name.svg`` and for derivations ``exNN_name.zh.md``
-    The hand-out: what to write, the equations with their keys, a small example by hand (a test
-    runs the reference on it, in ``tests/courses/test_exNN_name.py``), a figure, questions to
-    answer in words, a command that shows it.
+    The hand-out: what to write, the equations with their keys, a small example by hand and as a
+    doctest (``tests/courses/test_exercises_handouts.py`` recalculates the one and runs the
+    reference on the other), a figure, questions to answer in words, a command that shows it.
 ``minicnn/courses/exercises/exNN_name.py``
     The grader's side, an `EXERCISE` as `minicnn.courses.exercise` describes it. It holds:
 

@@ -111,8 +111,7 @@ def test_wrong_calculations_would_be_found():
     assert number("(ln 3 − ln 2)/2") == pytest.approx(math.log(1.5) / 2)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if "weight_gradient" not in p.name],
-                         ids=lambda p: p.name)  # fmt: skip
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_the_examples_run_on_the_reference(page, references):
     text = page.read_text(encoding="utf-8")
     assert f"python -m doctest handouts/{page.name}" in text
