@@ -5,7 +5,10 @@ and `make_grid`, need neither.
 """
 
 from minicnn.plot.grid import make_grid, save_image
+from minicnn.plot.heat import heat_maps
 from minicnn.plot.history import curves
+from minicnn.plot.neighbours import neighbours
+from minicnn.plot.points import points
 from minicnn.plot.sheet import mistakes
 from minicnn.plot.table import confusion_matrix
 from minicnn.plot.tiles import feature_maps, kernels

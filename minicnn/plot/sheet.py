@@ -7,12 +7,12 @@ from minicnn.plot.figure import (
     INK,
     SMALL,
     as_array,
-    check_finite,
     check_names,
     finish,
     new_figure,
     title,
 )
+from minicnn.plot.images import as_images, displayable, show
 
 _MOST = 40  # images on a sheet
 
@@ -44,14 +44,7 @@ def mistakes(images, truth, predicted, class_names=None, confidence=None, path=N
     >>> mistakes(images, [5, 1, 2], [3, 1, 2]).axes[0].get_title()
     '5 read as 3'
     """
-    images = as_array(
-        "mistakes", "images", images, (3, 4), "(N, H, W), (N, 1, H, W) or (N, 3, H, W)"
-    )
-    if images.ndim == 4:
-        if images.shape[1] not in (1, 3):
-            raise ShapeError(f"mistakes: images have 1 or 3 channels, got shape {images.shape}")
-        images = images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
-    check_finite("mistakes", "images", images)
+    images = as_images("mistakes", "images", images)
     truth = _classes("truth", truth, len(images))
     predicted = _classes("predicted", predicted, len(images))
     needed = int(max(truth.max(initial=-1), predicted.max(initial=-1))) + 1
@@ -71,7 +64,7 @@ def mistakes(images, truth, predicted, class_names=None, confidence=None, path=N
         heading += f", {_MOST} of them shown"
     if confidence is not None and len(wrong) > 1:
         heading += ", the surest first"
-    figure = _sheet(_displayable(images, wrong[:_MOST]), captions, heading)
+    figure = _sheet(displayable(images, wrong[:_MOST]), captions, heading)
     return finish("mistakes", figure, path)
 
 
@@ -94,19 +87,6 @@ def _classes(name, value, count):
     return array.astype(np.int64)
 
 
-def _displayable(images, chosen):
-    """The chosen images with values in 0 … 1."""
-    if not images.size:
-        return images[chosen]
-    if images.dtype.kind in "iub":
-        low, high = (0, 1) if images.dtype.kind == "b" else (0, 255)
-    else:
-        low, high = float(images.min()), float(images.max())
-        if low >= 0 and high <= 1:
-            low, high = 0, 1
-    return np.clip((images[chosen].astype(np.float64) - low) / ((high - low) or 1), 0, 1)
-
-
 def _sheet(images, captions, heading):
     if not captions:
         return _nothing_wrong(heading)
@@ -125,7 +105,7 @@ def _sheet(images, captions, heading):
     for k, axes in enumerate(grid.flat):
         axes.set_axis_off()
         if k < len(images):
-            axes.imshow(images[k], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            show(axes, images[k])
             axes.set_title(texts[k], fontsize=SMALL, color=INK, pad=3, parse_math=False)
     return figure
 

@@ -1,5 +1,6 @@
 """Training runs: the loop, what happens beside it, and going on from where one stopped."""
 
+from minicnn.training import transfer
 from minicnn.training.callbacks import (
     Callback,
     Checkpoints,
@@ -13,7 +14,16 @@ from minicnn.training.callbacks import (
 )
 from minicnn.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
 from minicnn.training.divergence import DivergenceError, check_loss
+from minicnn.training.ensemble import CropAverage, Ensemble
 from minicnn.training.evaluation import Evaluation, evaluate
+from minicnn.training.features import (
+    PrincipalComponents,
+    features,
+    layer_outputs,
+    nearest,
+    principal_components,
+)
 from minicnn.training.fit import fit
+from minicnn.training.grad_cam import grad_cam
 from minicnn.training.progressive import ProgressiveLearning, ProgressiveStage
 from minicnn.training.run import Run
