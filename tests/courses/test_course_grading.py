@@ -106,7 +106,8 @@ def test_wrong_values_of_what_is_no_function_have_no_structure(code):
     text = RIGHT.replace("def conv_weight", code[0], 1).replace("return dw", code[1])
     result = grade_exercise(EXERCISE, {f"{FIVE}.py": text.encode()}, seed=3)
     assert result.verdict == "not as agreed" and "when it comes again" in told(result)
-    assert len(result.findings) == 2 and "see how" in result.findings[1].text
+    right, hint = result.findings[1:]
+    assert right.text == "conv_bias_gradient: right" and "see how" in hint.text
 
 
 def test_an_answer_for_public_probes_only_fails_on_hidden_ones():
@@ -184,7 +185,9 @@ def test_the_first_wrong_array_of_a_list_is_shown():
     def told_of(old, new):
         assert right.count(old) == 1
         files = {f"{training.name}.py": right.replace(old, new).encode()}
-        return grade_exercise(training, files).lines("cause")
+        right_one, *lines = grade_exercise(training, files).lines("cause")
+        assert right_one == "momentum_step: right"
+        return lines
 
     lines = told_of("return weights, losses", "weights[2][1, 2] += 1\n    return weights, losses")
     assert lines[1] == "1 of 4 elements of weights are wrong; the first:"
@@ -414,10 +417,11 @@ def test_the_seed_is_drawn_and_makes_the_same_probes(submission):
 
 
 @pytest.mark.parametrize(("options", "text"), [
-    ({"names": ["55"]}, "exercise must be one of"),
+    ({"names": ["55"]}, "there is no exercise '55': give numbers, 1 to 14"),
     ({"seed": -1}, "seed must be an integer ≥ 0"),
     ({"feedback": "all"}, "feedback must be one of"),
     ({"limits": Limits(seconds=0)}, "seconds must be greater than 0"),
+    ({"limits": Limits(seconds=float("inf"))}, "seconds must be greater than 0"),
 ])  # fmt: skip
 def test_mistakes(submission, options, text):
     with pytest.raises(ArgumentError, match=re.escape(text)):
@@ -432,9 +436,13 @@ def test_another_python(submission, tmp_path):
     found = grade(submission, names=[5], limits=Limits(python=str(script)))
     assert found.results[0].passed and (tmp_path / "used").exists()
     script.write_text("#!/bin/sh\necho no NumPy here >&2\nexit 3\n")
+    with pytest.raises(ArgumentError, match="cannot import NumPy: no NumPy here"):
+        grade(submission, names=[5], limits=Limits(python=str(script)))
+    # One that breaks later is the grader's trouble, and no verdict on the submission.
+    script.write_text('#!/bin/sh\n[ "$2" = -c ] || { echo broken >&2; exit 3; }\n')
     found = grade(submission, names=[5], limits=Limits(python=str(script)))
     assert found.results[0].verdict == "not graded"
-    assert "Python did not start" in str(found) and "no NumPy here" in str(found)
+    assert "Python did not start" in str(found) and "broken" in str(found)
     with pytest.raises(ArgumentError, match="is no program"):
         grade(submission, limits=Limits(python=str(tmp_path / "none")))
 
@@ -503,7 +511,8 @@ def test_list(capsys):
 
 @pytest.mark.parametrize(("arguments", "text"), [
     (("grade", "nothing"), "is no folder"),
-    (("grade", ".", "--exercise", "99"), "must be one of"),
+    (("grade", ".", "--exercise", "99"), "there is no exercise '99'"),
+    (("grade", ".", "--results", "."), ". is a folder; name a file"),
     (("grade", ".", "--seed", "-3"), "≥ 0"),
     (("grade", ".", "--results", "no/such/folder.json"), "no/such"),
     (("assign", "new", "no/such/folder"), "there is no folder"),
@@ -533,5 +542,6 @@ def test_pytest_in_a_lab(tmp_path):
     (lab / f"{FIVE}.py").write_text(RIGHT.replace("return dw", "print('hi')\n    return -dw"))
     status, out = pytest_there()
     assert status == 1 and "(conv-dw-sign in the catalogue" in out and "it printed:" in out
+    assert "conv_bias_gradient: right" in out and "not written yet: correlate, products" in out
     (lab / f"{FIVE}.py").write_text(RIGHT)
     assert "1 of 2 exercises pass." in pytest_there()[1]

@@ -29,10 +29,11 @@ class Grade(Command):
             help="how much is told: the verdict, where it is wrong, the cause if it is known, the "
             "sum behind the first wrong element (default: %(default)s)",
         )  # fmt: skip
-        parser.add_argument(
+        probes = parser.add_mutually_exclusive_group()
+        probes.add_argument(
             "--seed", type=int, help="of the hidden probes (default: drawn, and recorded)"
         )
-        parser.add_argument("--public", action="store_true", help="only the public probes")
+        probes.add_argument("--public", action="store_true", help="only the public probes")
         parser.add_argument(
             "--seconds", type=float, help="of wall time for each exercise (default: its own)"
         )

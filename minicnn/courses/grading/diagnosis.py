@@ -32,7 +32,7 @@ def first_wrong(task, name, got, expected, arguments):
         value = finite_difference(task.derivatives[name], place, arguments)
     yield Finding("where", f"first: {label} is {_number(got[place])}, {source} {_number(value)}")
     if task.terms is not None and (lines := task.terms(name, place, **arguments)):
-        yield Finding("window", f"{label} is the sum of")
+        yield Finding("window", f"{label} should be made of")
         for line in lines[:TERMS]:
             yield Finding("window", f"  {line}")
         if len(lines) > TERMS:

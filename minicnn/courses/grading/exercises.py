@@ -44,7 +44,7 @@ def judge(exercise, submission):
     failed = [v for v in verdicts if v != "passed"]
     result.verdict = failed[0] if failed else "passed"
     if result.passed:
-        result.score = exercise.points
+        result.score, result.findings = exercise.points, []
     elif exercise.see and result.verdict in ("wrong", "not as agreed"):
         result.findings.append(Finding("cause", f"see how it is done: {exercise.see}"))
     return result
@@ -135,7 +135,7 @@ def _verdict(task, asked, described, ended):
     wrong = next((row for row in rows if not _right(task, *row)), None)
     if wrong is None:
         if asked.repeated is not None:
-            return "passed", findings
+            return "passed", [Finding("where", f"{name}: right")]
         found("where", f"{ended or 'the process did not answer the same question again'}")
         return (ended.verdict if ended else "not as agreed"), findings
     answer, got, expected = wrong

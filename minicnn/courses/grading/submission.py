@@ -1,10 +1,13 @@
 """A whole submission: read it, grade every exercise, keep a results file at every step."""
 
 import contextlib
+import errno
 import json
+import math
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -90,8 +93,14 @@ def chosen(names=None):
     everything = load()
     if not names:
         return everything
-    known = {e.name: e for e in everything} | {str(e.number): e for e in everything}
-    picked = {known[one_of("grade", "exercise", str(n), known)].number for n in names}
+    known = {e.name: e.number for e in everything} | {str(e.number): e.number for e in everything}
+    for name in map(str, names):
+        if name not in known:
+            raise ArgumentError(
+                f"there is no exercise {name!r}: give numbers, 1 to {len(everything)}, or names "
+                f"such as {everything[4].name!r}; minicnn assign list shows them"
+            )
+    picked = {known[str(n)] for n in names}
     return tuple(e for e in everything if e.number in picked)
 
 
@@ -142,10 +151,10 @@ def grade(
     one_of("grade", "feedback", feedback, FEEDBACK)
     seed = seed_or_new("grade", seed) if hidden else None
     limits = limits or Limits()
-    if limits.seconds is not None and not limits.seconds > 0:
+    if limits.seconds is not None and not 0 < limits.seconds < math.inf:
         raise ArgumentError(f"grade: seconds must be greater than 0, got {limits.seconds}")
-    if limits.python is not None and shutil.which(limits.python) is None:
-        raise ArgumentError(f"grade: {limits.python!r} is no program that can be run")
+    if limits.python is not None:
+        _try_python(limits.python)
     exercises, files = chosen(names), read_submission(folder)
     graded = Graded(
         [Result(e.number, e.name, e.title, e.points) for e in exercises],
@@ -170,6 +179,17 @@ def grade(
     return graded
 
 
+def _try_python(python):
+    """Refuse an interpreter that cannot run submissions before it is taken for their fault."""
+    if shutil.which(python) is None:
+        raise ArgumentError(f"grade: {python!r} is no program that can be run")
+    command = [python, "-I", "-c", "import numpy"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        last = "".join(done.stderr.strip().splitlines()[-1:]) or f"status {done.returncode}"
+        raise ArgumentError(f"grade: {python!r} cannot import NumPy: {last}")
+
+
 def _one(exercise, files, seed, limits):
     """A result whatever happens: an error of ours in one exercise leaves the others alone."""
     try:
@@ -185,6 +205,8 @@ def _one(exercise, files, seed, limits):
 def write_json(path, data):
     """Write a JSON file so that at every moment the old or the new one is there, whole."""
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
