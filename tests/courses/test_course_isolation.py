@@ -217,6 +217,34 @@ def test_a_grader_that_dies_takes_the_student_with_it(tmp_path):
     assert not alive(int(notes.read_text()))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs signals that stop a process")
+def test_time_in_which_the_grader_was_stopped_does_not_count(tmp_path):
+    notes = tmp_path / "pid"
+    answer = (
+        "import os, time\ndef f(x):\n"
+        f"    with open({str(notes)!r}, 'w') as file:\n        file.write(str(os.getpid()))\n"
+        "    time.sleep(1)\n    return x\n"
+    )
+    code = (
+        "from minicnn.courses.isolation.process import Student, Limits\n"
+        f"with Student({{'a.py': {answer.encode()!r}}}, 'a.py', ['f'], 3, Limits()) as s:\n"
+        "    s.load()\n"
+        "    print(s.call('f', {'x': 1.5}, {})['value'])\n"
+    )
+    grader = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not (notes.exists() and notes.read_text()) and time.monotonic() < until:
+        time.sleep(0.02)
+    both = grader.pid, int(notes.read_text())
+    for pid in both:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(4)
+    for pid in both:
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.3)  # the grader first: it finds no answer yet
+    assert grader.communicate(timeout=60)[0] == "1.5\n"
+
+
 def test_calls_are_computed_by_the_grader():
     def doubled(x):
         if x < 0:
