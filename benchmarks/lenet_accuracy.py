@@ -9,7 +9,6 @@ The table and the figures behind it go to ``benchmarks/results/``.
 
 import argparse
 import json
-import math
 import statistics
 import subprocess
 import sys
@@ -18,9 +17,8 @@ import time
 from pathlib import Path
 
 import machine
+from intervals import T_975, mean_interval
 
-# 97.5 % points of Student's t distribution with n − 1 degrees of freedom, by n.
-T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262}
 EXAMPLE = machine.ROOT / "examples" / "lenet_mnist.py"
 
 
@@ -38,13 +36,8 @@ def run(seed, options):
 
 def summary(values):
     """Median, mean, and the half-width of the mean's 95 % interval."""
-    n = len(values)
-    half = T_975[n] * statistics.stdev(values) / math.sqrt(n) if n in T_975 else math.nan
-    return {
-        "median": statistics.median(values),
-        "mean": statistics.mean(values),
-        "interval_95": half,
-    }
+    mean, half = mean_interval(values)
+    return {"median": statistics.median(values), "mean": mean, "interval_95": half}
 
 
 def table(runs, columns):

@@ -20,16 +20,26 @@ def processor():
     return platform.processor() or platform.machine()
 
 
+def _git(*arguments):
+    return subprocess.run(
+        ["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
 def commit():
     """The commit that was measured, with "+ changes" where files differed from it."""
+    changed = _git("status", "--porcelain", "--", "minicnn", "examples", "benchmarks/*.py")
+    return (_git("rev-parse", "--short", "HEAD") or "no commit") + (" + changes" if changed else "")
 
-    def git(*arguments):
-        return subprocess.run(
-            ["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=False
-        ).stdout.strip()
 
-    changed = git("status", "--porcelain", "--", "minicnn", "examples", "benchmarks/*.py")
-    return (git("rev-parse", "--short", "HEAD") or "no commit") + (" + changes" if changed else "")
+def sources_commit():
+    """The last commit that changed minicnn's own files, with "+ changes" where they differ from it.
+
+    So long runs stay valid while other things are committed.
+    """
+    changed = _git("status", "--porcelain", "--", "minicnn")
+    last = _git("log", "-1", "--format=%h", "--", "minicnn")
+    return (last or "no commit") + (" + changes" if changed else "")
 
 
 def description(*packages):
