@@ -4,6 +4,7 @@
     python examples/lenet_mnist.py --data-dir DIR     all 60,000 of MNIST, from its files in DIR
     python examples/lenet_mnist.py --dataset fashion-mnist
     python examples/lenet_mnist.py --resume runs/mnist-1
+    mpiexec -n 2 python examples/lenet_mnist.py       two processes train together
 
 A run leaves a folder: the weights, a line of metrics for each epoch, a checkpoint to resume from,
 and pictures of the curves, the first layer's kernels, the confusion matrix and the mistakes.
@@ -19,7 +20,7 @@ from rich.console import Console
 
 import minicnn as mc
 import minicnn.nn.functional as F
-from minicnn import checks, data, nn, optim, plot, training
+from minicnn import checks, data, distributed, nn, optim, plot, training
 from minicnn.data import transforms as T
 from minicnn.training.callbacks.log import write_log
 
@@ -264,9 +265,10 @@ def main(argv=None):
     arguments = parse_arguments(argv)
     console = Console(soft_wrap=True)
     try:
+        distributed.one_voice()  # of several processes that mpiexec has started
         return run_all(arguments, console)
     except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
+        distributed.complain(f"error: {error}")
         return 1
     except KeyboardInterrupt:  # outside of training, or a second time
         print("interrupted; a run that had begun goes on with --resume", file=sys.stderr)
@@ -276,7 +278,7 @@ def main(argv=None):
 def run_all(arguments, console):
     plain = arguments.plain or not console.is_terminal
     if arguments.resume:
-        folder, options, position = stopped_run(arguments.resume)
+        folder, options, position = distributed.from_first(stopped_run, arguments.resume)
     else:
         folder, options, position = None, options_of(arguments), None
 
@@ -289,7 +291,7 @@ def run_all(arguments, console):
         where = f"epoch {position['epoch'] + 1}, batch {position['batch'] + 1}"
         console.print(f"going on in {folder}, {where}")
     else:
-        folder = new_folder(arguments)
+        folder = distributed.from_first(new_folder, arguments)
         count = sum(p.numel() for p in model.parameters())
         console.print(
             f"LeNet-5 ({options['activation']}), {count:,} parameters, {len(training_images):,} "
@@ -297,14 +299,15 @@ def run_all(arguments, console):
         )
     run = train(model, loaders, generator, options, folder, console, plain)
     if run.stopped:
-        print(
+        distributed.complain(
             f"interrupted in epoch {run.epoch + 1}; go on with: "
-            f"python {sys.argv[0]} --resume {folder}",
-            file=sys.stderr,
+            f"python {sys.argv[0]} --resume {folder}"
         )
         return 130
 
     found = training.evaluate(model, loaders[2])
+    if not distributed.is_first():
+        return 0
     mc.save(model.state_dict(), folder / "lenet5.safetensors")
     figures = {"test_loss": found.loss, "test_accuracy": found.accuracy}
     write_log(folder / "metrics.jsonl", [*run.history, figures])

@@ -7,7 +7,19 @@
 tensor([2., 4., 6.])
 """
 
-from minicnn import autograd, data, equations, models, nn, onnx, optim, plot, textbook, training
+from minicnn import (
+    autograd,
+    data,
+    distributed,
+    equations,
+    models,
+    nn,
+    onnx,
+    optim,
+    plot,
+    textbook,
+    training,
+)
 from minicnn._version import __version__
 from minicnn.autograd import enable_grad, is_grad_enabled, no_grad
 from minicnn.checking import gradcheck

@@ -10,6 +10,7 @@ garbage collector, together with the tensor it ends in.
 """
 
 import itertools
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
 from minicnn.modes import mode
 
 _created = itertools.count()
+
+_afterwards = ContextVar("minicnn_after_backward", default=None)
 
 
 class Version:
@@ -145,7 +148,29 @@ def _leading_to(nodes, targets):
     return leading
 
 
+def after_backward(function):
+    """Call ``function()`` when the backward pass that is under way has ended without an error.
+
+    For hooks, which know of their own gradient only: the first that runs asks to be called when all
+    gradients are there.
+    """
+    _afterwards.get().append(function)
+
+
 def run_backward(roots, deltas, retain_graph=False, wanted=None, accumulate=False):
+    """`walk`, and then what hooks have asked for by `after_backward`."""
+    functions = []
+    token = _afterwards.set(functions)
+    try:
+        result = walk(roots, deltas, retain_graph, wanted, accumulate)
+    finally:
+        _afterwards.reset(token)
+    for function in functions:
+        function()
+    return result
+
+
+def walk(roots, deltas, retain_graph, wanted, accumulate):
     """Backpropagation: send `deltas` into `roots` (edges), through the graph, to the leaves.
 
     With `wanted` (edges) the walk takes only paths that lead to them, and the sums of the gradients
@@ -179,6 +204,8 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None, accumulate=Fals
             if recorder is not None:
                 recorder.accumulate(leaf, array)
             leaf._accumulate(array, own)
+            for hook in tuple(leaf._hooks_afterwards or ()):
+                hook(leaf)
         else:  # a wanted one: to others nothing is sent
             asked[id(leaf), 0] = array
 

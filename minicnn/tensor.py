@@ -46,6 +46,7 @@ class Tensor:
         "_follows",
         "_grad",
         "_hooks",
+        "_hooks_afterwards",
         "_requires_grad",
         "_source",
         "_version",
@@ -71,6 +72,7 @@ class Tensor:
         self._views = ()  # the (operation, output) pairs that lead from there to here
         self._follows = 0  # the rewrite of the base's graph that _source belongs to
         self._hooks = None
+        self._hooks_afterwards = None  # once the gradient is in `grad`
         if requires_grad:
             self.requires_grad_()
 
@@ -255,6 +257,29 @@ class Tensor:
             return changed.array
 
         return self._add_hook(edge, on_array)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call ``hook(tensor)`` whenever a backward pass has added to this leaf's ``.grad``.
+
+        Returns a handle; its ``remove()`` takes the hook away.
+
+        Raises:
+            GraphError: the tensor was computed, or does not require grad.
+
+        >>> import minicnn as mc
+        >>> w = mc.ones(2, requires_grad=True)
+        >>> _ = w.register_post_accumulate_grad_hook(lambda t: print(t.grad))
+        >>> (3 * w).sum().backward()
+        tensor([3., 3.])
+        """
+        name = "register_post_accumulate_grad_hook"
+        if not self.requires_grad:
+            raise GraphError(f"{name}: this tensor does not require grad")
+        if not self.is_leaf:
+            raise GraphError(f"{name}: only leaves accumulate gradients, and this one was computed")
+        self._hooks_afterwards = hooks = self._hooks_afterwards or _Hooks()
+        hooks.append(hook)
+        return HookHandle(hooks, hook)
 
     def _add_hook(self, edge, on_array):
         source, i = edge

@@ -26,6 +26,7 @@ FLOORS = [
     ["data", "plot"],
     ["models"],
     ["onnx"],
+    ["distributed"],
     ["training"],
     ["tracing"],
     ["stepper"],

@@ -4,6 +4,7 @@ import os
 import sys
 
 from minicnn.cli.command import PROGRAM, Mistake, parse
+from minicnn.distributed import complain
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -48,5 +49,5 @@ def _complain(where, message, status):
     text = "; ".join(line.strip() for line in str(message).splitlines() if line.strip())
     if len(text) > LONGEST:
         text = text[:LONGEST] + " …"
-    print(f"{where}: {text}", file=sys.stderr)
+    complain(f"{where}: {text}")
     return status

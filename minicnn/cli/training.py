@@ -2,7 +2,6 @@
 
 import copy
 import math
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -11,24 +10,29 @@ from minicnn.cli.command import Mistake
 from minicnn.cli.datasets import load_part, preprocessing_for
 from minicnn.cli.networks import default_input
 from minicnn.cli.runs import build_for, read_run, write_run
+from minicnn.distributed import SyncBatchNorm, complain, first_goes_first, from_first, world
 
 RESULT = "weights.safetensors"
 
 
 def start(chosen, plain):
     """Begin a run; returns the exit status."""
-    folder = _folder_for(chosen)
+    folder = from_first(_folder_for, chosen)
     run = _Training(chosen)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_run(folder, chosen, run.preprocessing, run.classes)
+    from_first(_begin, folder, run)
     console = Console(soft_wrap=True)
     console.print(f"{run.described()}; results go to {folder}", highlight=False)
     return run.train(folder, console, plain)
 
 
+def _begin(folder, run):
+    folder.mkdir(parents=True, exist_ok=True)
+    write_run(folder, run.chosen, run.preprocessing, run.classes)
+
+
 def go_on(folder, plain):
     """Take up the run in a folder; returns the exit status."""
-    about = read_run(folder)
+    about = from_first(read_run, folder)
     run = _Training(about["options"])
     if list(run.classes) != about["classes"]:
         raise Mistake(f"the data has the classes {list(run.classes)} now, not {about['classes']}")
@@ -63,18 +67,22 @@ class _Training:
 
         self.chosen = chosen
         manual_seed(chosen["seed"])
-        train = load_part(chosen, "train", None)
+        with first_goes_first():
+            train = load_part(chosen, "train", None)
         self.classes = list(getattr(train, "classes", ()))
         if len(self.classes) < 2:
             raise Mistake(f"{chosen['data']} has {len(self.classes)} classes; training needs two")
         self.model = build_for(chosen, len(self.classes))
+        if world().size > 1:  # so that the result does not depend on the number of ranks
+            self.model = SyncBatchNorm.convert_sync_batchnorm(self.model)
         channels, size = image_shape(chosen["network"], self.model, chosen["size"])
         made = {
             a: preprocessing_for(chosen["data"], channels, size, a)
             for a in ("none", chosen["augment"])
         }
         self.preprocessing = made["none"]
-        self.parts = self._load(train, made["none"], made[chosen["augment"]])
+        with first_goes_first():
+            self.parts = self._load(train, made["none"], made[chosen["augment"]])
         self._check_head()
 
     def _load(self, images, plain, varied):
@@ -154,16 +162,14 @@ class _Training:
             callbacks=callbacks,
         )
         if run.ending == "interrupted":
-            print(
-                f"interrupted in epoch {run.epoch + 1}; go on with: minicnn train --resume "
-                f"{folder}",
-                file=sys.stderr,
+            complain(
+                f"interrupted in epoch {run.epoch + 1}; go on with: minicnn train --resume {folder}"
             )
             return 130
         if run.stopped:
             console.print(run.stopped, highlight=False)
         self._take_best(folder, averaging)
-        save(self.model.state_dict(), folder / RESULT)
+        from_first(save, self.model.state_dict(), folder / RESULT)
         console.print(
             f"weights are in {folder}; minicnn evaluate {folder} looks closer, minicnn predict "
             f"{folder} IMAGE uses them",
@@ -213,7 +219,7 @@ class _Training:
         from minicnn.serialization import load
 
         if self.chosen["patience"] is not None:
-            self.model.load_state_dict(load(folder / "best.safetensors"))
+            self.model.load_state_dict(from_first(load, folder / "best.safetensors"))
         elif averaging is not None:
             self.model.load_state_dict(averaging.weights)
 

@@ -197,11 +197,17 @@ class DataLoader:
         self._epoch = checked_count("DataLoader", "epoch", epoch, 0)
         self._counted_for = random_numbers("DataLoader", self.generator)
 
-    def batches(self, skip=0):
+    def batches(self, skip=0, *, part=None, every=None):
         """An iterator over the batches of one epoch, without the first `skip`.
 
         Those are not loaded, and the others are what they would be after them: how a run goes on
-        in the middle of an epoch.
+        in the middle of an epoch. How several processes share an epoch: by `part`, a pair (i, n),
+        there is of each batch only the i-th of n parts, the samples one after the other; by
+        `every`, a pair (i, n), only the batches i, i + n, i + 2n, …. What is left is what it would
+        be among the others.
+
+        Raises:
+            ArgumentError: (in a loop) a batch has fewer samples than parts.
         """
         checked_count("DataLoader", "skip", skip, 0)
         numbers = random_numbers("DataLoader", self.generator)
@@ -213,6 +219,10 @@ class DataLoader:
         batched = self.batch_sampler is not None
         order = iter(self.batch_sampler if batched else self.sampler)
         tasks = islice(_tasks(order, batched, seed, self._epoch), skip, None)
+        if every is not None:
+            tasks = islice(tasks, every[0], None, every[1])
+        if part is not None:
+            tasks = _parts(tasks, batched, *part)
         self._epoch += 1
         return self._load(Loading(self.dataset, self.collate_fn, batched), tasks, seed)
 
@@ -252,6 +262,19 @@ def _tasks(order, batched, seed, epoch):
             indices = indices.tolist() if hasattr(indices, "tolist") else list(indices)
         yield Task(seed, epoch, first, indices)
         first += len(indices) if batched else 1
+
+
+def _parts(tasks, batched, i, n):
+    """Of each task the i-th of n parts."""
+    for task in tasks:
+        size = len(task.indices) if batched else 1
+        if size < n:
+            raise ArgumentError(
+                f"DataLoader: a batch of {size} cannot be shared by {n} processes; take larger "
+                "batches, or drop_last=True where only the last one is so small"
+            )
+        start, end = size * i // n, size * (i + 1) // n
+        yield task._replace(first=task.first + start, indices=task.indices[start:end])
 
 
 def _kind_of_workers(workers, context):

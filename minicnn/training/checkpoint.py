@@ -1,6 +1,7 @@
 """Checkpoints: all that a training run needs to go on as if it had never stopped."""
 
 from minicnn.checks import ArgumentError, DtypeError
+from minicnn.distributed import world
 from minicnn.random import Generator, default_generator
 from minicnn.serialization import load, save
 
@@ -13,6 +14,8 @@ def save_checkpoint(
     path, *, model, optimizer=None, scheduler=None, generators=None, position=None, extra=None
 ):
     """Write the state of a training run to one file, which replaces an older one in one step.
+
+    On several ranks all must call it, and the first one writes its own state.
 
     Args:
         path: the file's name.
@@ -45,7 +48,7 @@ def save_checkpoint(
         if value is not None:
             content[f"{part}_class"] = type(value).__name__
             content[part] = _state_of("save_checkpoint", part, value)
-    save(content, path)
+    world().from_first(save, content, path)
 
 
 def load_checkpoint(path, *, model, optimizer=None, scheduler=None, generators=None):
@@ -108,6 +111,8 @@ def load_checkpoint(path, *, model, optimizer=None, scheduler=None, generators=N
 def read_checkpoint(path):
     """What a checkpoint holds, without putting it anywhere.
 
+    On several ranks all must call it; the first one reads the file, and gives it to the others.
+
     Args:
         path: the file's name.
 
@@ -119,7 +124,7 @@ def read_checkpoint(path):
         FileNotFoundError: there is no such file.
         ArgumentError: the file is not a checkpoint, is damaged, or of another version.
     """
-    stored = load(path)
+    stored = world().from_first(load, path)
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise ArgumentError(
             f"load_checkpoint: {str(path)!r} is not a checkpoint of a training run; weights alone "

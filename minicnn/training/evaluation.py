@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn.checks import ArgumentError, IndexRangeError, integer
+from minicnn.distributed import world
+from minicnn.distributed.data_parallel import broadcast_tensors
 from minicnn.functions.elementwise import softmax
 from minicnn.functions.ordering import topk
 from minicnn.modes import no_grad
 from minicnn.nn import functional as F
+from minicnn.training.ranks import borrowed_streams, every, generators_of
 
 
 @dataclass
@@ -40,6 +43,9 @@ class Evaluation:
 def evaluate(model, loader, loss_function=None, *, top=(1, 5), prepare=None):
     """Let a network classify all samples of a loader, in evaluation mode.
 
+    On several ranks all must call it. They share the batches, use the buffers of rank 0, and all
+    get the result that one rank alone would.
+
     Args:
         model: gives scores of shape (N, C); its training mode is put back afterwards.
         loader: gives batches (inputs, targets), targets the classes, shape (N).
@@ -67,27 +73,47 @@ def evaluate(model, loader, loss_function=None, *, top=(1, 5), prepare=None):
            [0, 0, 1]])
     """
     top = tuple(dict.fromkeys((1, *tops("evaluate", top))))
-    loss, right, targets, predicted, confidence, count = 0.0, np.zeros(len(top), int), [], [], [], 0
+    ranks = world()
+    if ranks.size > 1:
+        broadcast_tensors(ranks, model.buffers(), "buffers")  # of batch normalisation, say
     before = model.training
     model.eval()
+    found = {}  # number of the batch → what it gave
     try:
-        for inputs, labels in loader:
-            scores = model(inputs if prepare is None else prepare(inputs))
-            _check_scores(model, scores, labels)
-            if loss_function is None:
-                loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            else:
-                loss += loss_function(scores, labels).item() * len(labels)
-            best, classes = softmax(scores, 1).max(1)
-            right += count_right(scores, labels, top)
-            targets += labels.tolist()
-            predicted += classes.tolist()
-            confidence += best.tolist()
-            count = scores.shape[1]
+        with borrowed_streams(ranks, generators_of(loader)):
+            for number, (inputs, labels) in every(loader, ranks):
+                scores = model(inputs if prepare is None else prepare(inputs))
+                _check_scores(model, scores, labels)
+                found[number] = _measured(scores, labels, loss_function, top)
     finally:
         model.train(before)
-    if not targets:
+    for of_rank in ranks.gather_objects(found, "evaluation"):
+        found.update(of_rank)
+    if not found:
         raise ArgumentError("evaluate: the loader gave no batches")
+    return _put_together([found[number] for number in sorted(found)], top)
+
+
+def _measured(scores, labels, loss_function, top):
+    """(summed loss, right answers, classes, predicted ones, confidence, number of classes)."""
+    if loss_function is None:
+        loss = F.cross_entropy(scores, labels, reduction="sum").item()
+    else:
+        loss = loss_function(scores, labels).item() * len(labels)
+    best, classes = softmax(scores, 1).max(1)
+    right = count_right(scores, labels, top)
+    return loss, right, labels.tolist(), classes.tolist(), best.tolist(), scores.shape[1]
+
+
+def _put_together(batches, top):
+    """The `Evaluation` of what all batches gave, in their order: so it does not matter who did."""
+    loss, right, targets, predicted, confidence, count = 0.0, np.zeros(len(top), int), [], [], [], 0
+    for batch_loss, batch_right, *batch, classes in batches:
+        loss += batch_loss
+        right += batch_right
+        for whole, part in zip((targets, predicted, confidence), batch, strict=True):
+            whole += part
+        count = classes
     targets, predicted = np.array(targets), np.array(predicted)
     confusion = np.zeros((count, count), np.int64)
     np.add.at(confusion, (targets, predicted), 1)

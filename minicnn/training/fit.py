@@ -6,6 +6,7 @@ from minicnn.optim.lr_scheduler import ReduceLROnPlateau
 from minicnn.training.callbacks.metrics import TrainingMetrics
 from minicnn.training.callbacks.progress import Progress
 from minicnn.training.divergence import check_loss
+from minicnn.training.ranks import accumulating, joined
 from minicnn.training.run import Run
 
 
@@ -28,6 +29,9 @@ def fit(
 
     All else (measuring, showing, saving, stopping) is done by `callbacks`, which the loop tells
     where it is; see `Callback`.
+
+    Started by mpiexec, several processes train together: each computes with its part of every
+    batch, and all make the same steps as one process would (see `minicnn.distributed`).
 
     Args:
         model: a module.
@@ -72,25 +76,26 @@ def fit(
     _check(epochs, step_scheduler, accumulate, clip_norm)
     callbacks = [TrainingMetrics(), Progress()] if callbacks is None else list(callbacks)
     run = Run(model, loader, optimizer, scheduler, epochs, callbacks, generators)
-    try:
+    with joined(run) as network:  # the model itself, where there is one process
         run.tell("on_fit_begin")  # where a stopped run is taken up again
         while run.epoch < epochs and not run.ending:
-            model.train()
+            run.model.train()
             run.tell("on_epoch_begin")
             for inputs, targets in run.batches():
                 run.inputs, run.targets = inputs, targets
                 run.tell("on_batch_begin")
-                run.outputs = model(run.inputs)
+                run.outputs = network(run.inputs)
                 run.check_labels()
                 run.loss = loss_function(run.outputs, run.targets)
-                check_loss(run.loss.item(), model, run.inputs, run.step + 1)
-                together = run.batches_of_step(accumulate)
-                (run.loss / together).backward()  # adds to the gradients of the batches before
+                check_loss(run.loss.item(), run.model, run.inputs, run.step + 1)
+                together, ends_step = run.batches_of_step(accumulate)
+                with accumulating(network, not ends_step):
+                    (run.loss / together).backward()  # adds to the gradients of the batches before
                 run.batch += 1
                 run.tell("on_batch_end")
-                if run.batch % accumulate == 0 or run.batch == len(loader):
+                if ends_step:
                     if clip_norm is not None:
-                        clip_grad_norm_(model.parameters(), clip_norm)
+                        clip_grad_norm_(run.model.parameters(), clip_norm)
                     optimizer.step()
                     optimizer.zero_grad()
                     if scheduler is not None and step_scheduler == "step":
@@ -104,9 +109,7 @@ def fit(
                 _step_by_epoch(scheduler, run, monitor)
             run.tell("on_epoch_end")
             run.at_safe_point()
-        return run
-    finally:
-        run.close()
+    return run
 
 
 def _step_by_epoch(scheduler, run, monitor):

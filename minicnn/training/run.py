@@ -4,9 +4,12 @@ from itertools import islice
 
 from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, closest
 from minicnn.data.datasets import Subset
+from minicnn.distributed import DistributedDataParallel, world
+from minicnn.distributed.agreement import check_weights
 from minicnn.random import default_generator
 from minicnn.training.callbacks.callback import Callback
 from minicnn.training.interruption import INTERRUPTED
+from minicnn.training.ranks import named_generators, own_streams, parts_of, same_streams
 
 
 class Run:
@@ -22,16 +25,22 @@ class Run:
         stopped: why the run ends, or ended, before its last epoch; None if it does not.
         ending: the same, once it is final: the run ends at this safe point.
         was_resumed: whether it went on from a checkpoint.
+        ranks: the `minicnn.distributed.Communicator` of those that train together.
+        network: the `DistributedDataParallel` that was given to `fit`, whose network `model` then
+            is; else None.
     """
 
     def __init__(self, model, loader, optimizer, scheduler, epochs, callbacks, generators=None):
-        self.model, self.loader = model, loader
+        given = isinstance(model, DistributedDataParallel)
+        self.network = model if given else None
+        self.ranks = model.ranks if given else world()
+        self.model, self.loader = model.module if given else model, loader
         self.optimizer, self.scheduler = optimizer, scheduler
         self.epochs, self.callbacks = epochs, callbacks
         for callback in callbacks:
             if not isinstance(callback, Callback):
                 raise DtypeError(f"fit: expected a Callback, got {type(callback).__name__}")
-        self.generators = _all_generators(loader, generators)
+        self.generators = named_generators(loader, generators)
         self.epoch = self.batch = self.step = 0
         self.inputs = self.targets = self.outputs = self.loss = None
         self.history = []
@@ -57,7 +66,7 @@ class Run:
     def at_safe_point(self):
         """Tell so; True if the run ends here."""
         # Looked at once: with a Ctrl-C from here on it ends at the next safe point, not unsaved.
-        self.ending = self.stopped
+        self.ending = self._stopped_on_any_rank()
         self.tell("on_safe_point")
         return self.ending is not None
 
@@ -71,27 +80,48 @@ class Run:
             )
         return figures[name]
 
+    def _stopped_on_any_rank(self):
+        wishes = self.ranks.sum([self.stopped is not None], "whether to stop")
+        if wishes[0] and self.ranks.size > 1:
+            reasons = self.ranks.gather_objects(self.stopped, "why to stop")
+            self.stopped = next(reason for reason in reasons if reason is not None)
+        return self.stopped
+
     def batches(self):
-        """The batches of this epoch that are left."""
-        if hasattr(self.loader, "set_epoch"):
-            self.loader.set_epoch(self.epoch)
+        """The batches of this epoch that are left; of several ranks each has its part of each."""
+        for owner in (self.loader, getattr(self.loader, "sampler", None)):
+            if hasattr(owner, "set_epoch"):
+                owner.set_epoch(self.epoch)
         if not self.batch:
+            same_streams(self.ranks, self._all_streams())
             self._states_at_start = self._states()
-            return iter(self.loader)
+            batches = self._from_batch(0)
+            own_streams(self.ranks, self._all_streams())
+            return batches
         # In the middle of an epoch: its order is drawn as it was when it began, and what was drawn
         # since then is taken as drawn. (What callbacks have drawn or seeded just now is not.)
         self._set_states(self._states_at_start)
-        if hasattr(self.loader, "batches"):
-            rest = self.loader.batches(skip=self.batch)
-        else:
-            rest = islice(iter(self.loader), self.batch, None)
+        rest = self._from_batch(self.batch)
         self._set_states(self._states_at_resume)
         return rest
 
+    def _from_batch(self, number):
+        if self.ranks.size > 1:
+            return parts_of(self.loader, self.ranks, number)
+        if not number:
+            return iter(self.loader)
+        if hasattr(self.loader, "batches"):
+            return self.loader.batches(skip=number)
+        return islice(iter(self.loader), number, None)
+
     def batches_of_step(self, accumulate):
-        """How many batches the step in hand is made of; the last of an epoch may have fewer."""
+        """How many batches the step in hand is made of, and whether this one is its last.
+
+        The last step of an epoch may have fewer.
+        """
         start = self.batch - self.batch % accumulate
-        return min(accumulate, len(self.loader) - start)
+        together = min(accumulate, len(self.loader) - start)
+        return together, self.batch + 1 == start + together
 
     def check_labels(self):
         """Refuse labels that the network has no output for."""
@@ -110,6 +140,8 @@ class Run:
 
     def end_epoch(self):
         """Measure, and go on to the next epoch."""
+        if self.ranks.size > 1:
+            check_weights(self.ranks, self.model)
         figures = {"epoch": self.epoch + 1}
         for callback in self.callbacks:
             figures.update(callback.measure(self) or {})
@@ -125,8 +157,12 @@ class Run:
     # ------------------------------------------------------------ for checkpoints
 
     def position(self):
-        """Where the run stands, as plain values."""
+        """Where the run stands, as plain values; on several ranks, all must ask."""
+        # Numbers that only one rank draws, for its dropout say, go on from where it stood.
+        several = self.ranks.size > 1
+        of_ranks = {"ranks": self.ranks.gather_objects(self._states(), "random numbers")}
         return {
+            **(of_ranks if several else {}),
             "epoch": self.epoch,
             "batch": self.batch,
             "step": self.step,
@@ -144,7 +180,8 @@ class Run:
     def check_position(self, path, position):
         """Refuse the position of a run over other data, or with other callbacks."""
         name = f"fit: the checkpoint {str(path)!r}"
-        if not isinstance(position, dict) or not self.position().keys() <= position.keys():
+        known = self.position().keys() - {"ranks"}
+        if not isinstance(position, dict) or not known <= position.keys():
             raise ArgumentError(f"{name} was not written by fit; load_checkpoint reads it")
         if position["batches"] != len(self.loader):
             raise ArgumentError(
@@ -167,11 +204,20 @@ class Run:
         for name in ("epoch", "batch", "step", "history", "stopped"):
             setattr(self, name, position[name])
         self.ending = self.stopped
+        self.ranks.step = self.step
         self._states_at_start = position["states_at_start"]
+        of_ranks = position.get("ranks", [])
+        if len(of_ranks) == self.ranks.size > 1:
+            self._set_states(of_ranks[self.ranks.rank])
+        else:  # another number of ranks goes on with it
+            own_streams(self.ranks, self._all_streams())
         self._states_at_resume = self._states()  # which load_checkpoint has put back
         self.was_resumed = True
         for callback, (_, state) in zip(self.callbacks, position["callbacks"], strict=True):
             callback.load_state_dict(state)
+
+    def _all_streams(self):
+        return [default_generator, *self.generators.values()]
 
     def _states(self):
         generators = {"default": default_generator, **self.generators}
@@ -185,20 +231,6 @@ class Run:
 
 def _names(callbacks):
     return [type(callback).__name__ for callback in callbacks]
-
-
-def _all_generators(loader, given):
-    """The generators given, and those that the loader and its sampler have."""
-    found = dict(given or {})
-    sampler = getattr(loader, "sampler", None)
-    batch_sampler = getattr(loader, "batch_sampler", None)
-    owners = {"loader": loader, "sampler": sampler, "batch_sampler": batch_sampler}
-    for name, owner in owners.items():
-        generator = getattr(owner, "generator", None)
-        known = (None, default_generator, *found.values())
-        if not any(generator is g for g in known):
-            found[name] = generator
-    return found
 
 
 def classes_of(dataset):

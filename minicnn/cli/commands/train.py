@@ -77,8 +77,10 @@ class Train(Command):
     def run(self, options):
         from minicnn.cli.networks import mistakes, user_file
         from minicnn.cli.training import go_on, start
+        from minicnn.distributed import one_voice
         from minicnn.training import DivergenceError
 
+        one_voice()
         own = None if options.resume or not options.network else user_file(options.network)
         with mistakes(own, "; --size gives another size of the images"):
             try:

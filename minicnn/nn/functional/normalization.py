@@ -72,8 +72,13 @@ def batch_norm(
     return output
 
 
-def check_batch_norm(name, input, running_mean, running_var, weight, bias, training, momentum, eps):
-    """(ε, m, running statistics or None, γ, β, training), or the error that `batch_norm` names."""
+def check_batch_norm(
+    name, input, running_mean, running_var, weight, bias, training, momentum, eps, whole=True
+):
+    """(ε, m, running statistics or None, γ, β, training), or the error that `batch_norm` names.
+
+    Unless `whole`, the input is a part of a batch, which may have one value per channel.
+    """
     _check_input(name, input, 2, "(N, C) or (N, C, …)")
     eps, momentum = epsilon(name, eps), number(name, "momentum", momentum)
     shape = input.shape
@@ -82,7 +87,8 @@ def check_batch_norm(name, input, running_mean, running_var, weight, bias, train
     if flag(name, "training", training):
         if not eps > 0:
             raise ArgumentError(f"{name}: eps must be positive during training, got {eps}")
-        one_value_has_no_variance(name, shape[0] * math.prod(shape[2:]), "channel", shape)
+        if whole:
+            one_value_has_no_variance(name, shape[0] * math.prod(shape[2:]), "channel", shape)
     elif running is None:
         raise ArgumentError(
             f"{name}: evaluation needs running_mean and running_var; pass both, or training=True"

@@ -22,6 +22,9 @@ class Checkpoints(Callback):
     second Ctrl-C ends it at once. Whatever ends a run at whatever moment, ``kill -9`` included,
     the file holds its last save, complete.
 
+    On several ranks the first one reads and writes the file. Another number of ranks can go on with
+    it; only with the same number the bits are the same, where there is dropout, say.
+
     Args:
         path: the file's name; its folder must be there.
         every_steps: save after so many steps of the optimizer.
@@ -49,8 +52,9 @@ class Checkpoints(Callback):
         self._interruption = None
 
     def on_fit_begin(self, run):
-        _remove_remains(self.path.parent)
-        if self.resume and self.path.exists():
+        if run.ranks.is_first:
+            _remove_remains(self.path.parent)
+        if self.resume and run.ranks.from_first(self.path.exists):
             self._load(run)
         self._saved_at = time.monotonic()
         self._interruption = Interruption(lambda: run.stop(INTERRUPTED))
@@ -61,6 +65,8 @@ class Checkpoints(Callback):
         by_steps = self.every_steps and run.step % self.every_steps == 0
         age = time.monotonic() - self._saved_at
         by_time = self.every_seconds is not None and age >= self.every_seconds
+        if self.every_seconds is not None:  # by the clock of rank 0
+            by_time = run.ranks.sum([by_time and run.ranks.is_first], "whether to save")[0] > 0
         is_last = run.ending or (ends_epoch and run.epoch == run.epochs)
         if is_last:
             self.save(run)
@@ -68,6 +74,8 @@ class Checkpoints(Callback):
             try:
                 self.save(run)
             except OSError as error:
+                if not run.ranks.is_first:
+                    return
                 warnings.warn(
                     f"Checkpoints: {self.path} was not written ({error}); the one before is as it "
                     "was, and the training goes on",

@@ -61,7 +61,7 @@ class EarlyStopping(Callback):
         epoch = run.history[-1]["epoch"]
         if gain > self.min_delta:
             self.best, self.best_epoch = figure, epoch
-            if self.best_path is not None:
+            if self.best_path is not None and run.ranks.is_first:
                 measured = run.model.state_dict() if self.averaging is None else None
                 save(measured or self.averaging.weights, self.best_path)
         elif epoch - self.best_epoch > self.patience:

