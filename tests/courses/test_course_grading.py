@@ -168,6 +168,16 @@ def test_only_a_batch_has_samples():
     assert factor_found(lambda n: -1, "image") == ["y is right but for the factor −1"]
 
 
+def test_a_factor_needs_two_numbers():
+    task = Task("f", ("x",), ("y",), lambda **_: None, ())
+
+    def found(*numbers):
+        return [f.text for f in structure(task, [({}, (2 * x,), (x,)) for x in numbers], Asked())]
+
+    assert found(1.5) == []
+    assert found(1.5, 0.5) == ["y is right but for the factor 2"]
+
+
 def test_a_number_is_not_taken_for_n_where_all_batches_are_alike():
     task = Task("f", ("delta",), ("y",), lambda **_: None, ())
     pairs = []
