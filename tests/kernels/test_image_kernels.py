@@ -36,8 +36,10 @@ def number(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(1, 23, 31, 3), (4, 23, 31, 1), (2, 1, 5, 2), (0, 5, 4, 1)])
-@pytest.mark.parametrize("size", [(7, 11), (40, 50), (1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(1, 23, 31, 3), (4, 23, 31, 1), (2, 1, 5, 2), (0, 5, 4, 1), (1, 9, 10, 100)]
+)
+@pytest.mark.parametrize("size", [(7, 11), (40, 50), (1, 1), (130, 3)])
 def test_resample(dtype, shape, size):
     rows, columns = (
         taps(old, new, InterpolationMode.BICUBIC, True, number(dtype))
