@@ -26,7 +26,7 @@ VARIANTS = {
 
 
 def main(argv=None):
-    options = experiment.arguments(__doc__, seeds=4, argv=argv, epochs=12, images=4_000)
+    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=10, images=3_000)
     runs = experiment.Runs("ablation", options)
     found = {name: [] for name in VARIANTS}
     for seed in range(options.seeds):

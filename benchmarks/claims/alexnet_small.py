@@ -35,7 +35,7 @@ ERRORS = ("test_error", "test_top2_error")
 
 
 def main(argv=None):
-    options = experiment.arguments(__doc__, seeds=4, argv=argv, epochs=12, images=4_000)
+    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=10, images=3_000)
     runs = experiment.Runs("alexnet_small", options)
     found = {name: [] for name in VARIANTS}
     for seed in range(options.seeds):

@@ -38,7 +38,7 @@ KINDS = {
 
 
 def main(argv=None):
-    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=12, images=4_000)
+    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=10, images=3_000)
     runs = experiment.Runs("averaging", options)
     found = []
     for group in range(options.seeds):

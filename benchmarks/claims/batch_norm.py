@@ -20,7 +20,7 @@ WIDTHS = {False: "without", True: "with"}
 
 
 def main(argv=None):
-    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=8, images=10_000)
+    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=8, images=5_000)
     runs = experiment.Runs("batch_norm", options)
     found = {}
     for seed in range(options.seeds):

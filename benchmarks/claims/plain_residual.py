@@ -23,7 +23,7 @@ KINDS = {"plain": CifarPlainNet, "residual": CifarResNet}
 
 
 def main(argv=None):
-    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=5, images=5_000)
+    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=5, images=3_000)
     runs = experiment.Runs("plain_residual", options)
     found = {}
     for seed in range(options.seeds):

@@ -13,12 +13,12 @@ from drawing import curves
 import minicnn as mc
 
 CLAIM = "networks with ReLU train several times faster than those with tanh (there six times)"
-ERROR = 0.10  # of training; the paper's network and data set: 0.25
-RATES = (0.01, 0.02, 0.05, 0.1)
+ERROR = 0.15  # of training; the paper's network and data set: 0.25
+RATES = (0.02, 0.05, 0.1)
 
 
 def main(argv=None):
-    options = experiment.arguments(__doc__, seeds=4, argv=argv, epochs=12, images=10_000)
+    options = experiment.arguments(__doc__, seeds=3, argv=argv, epochs=12, images=5_000)
     runs = experiment.Runs("relu_tanh", options)
     found = {"relu": {}, "tanh": {}}
     for seed in range(options.seeds):
