@@ -5,10 +5,12 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from minicnn._version import __version__
 from minicnn.courses.adapters import nbgrader, otter
 from minicnn.courses.adapters.notebook import NotPassed, check
 from minicnn.courses.grading.submission import chosen
@@ -95,10 +97,19 @@ def test_otter_grader_itself(tmp_path):
     pytest.importorskip("otter")
     course = tmp_path / "course"
     otter.export(course, [5], seed=7)
+    wheel = f"minicnn-{__version__}-py3-none-any.whl"
+    (course / "autograder" / wheel).write_bytes(b"a wheel")
     run(
         course / "autograder",
         *("otter", "generate", "-t", "tests", "-r", "requirements.txt", "-o", "../autograder.zip"),
+        wheel,
     )
+    with zipfile.ZipFile(course / "autograder.zip") as made:
+        # What is required is where otter puts what it was given: /autograder/source/files.
+        assert f"files/{wheel}" in made.namelist()
+        required = made.read("environment.yml").decode()
+        assert f"minicnn @ file:///autograder/source/files/{wheel}" in required
+        assert "/autograder/source/environment.yml" in made.read("setup.sh").decode()
     book = json.loads((course / "student" / "lab.ipynb").read_text("utf-8"))
     for kind, score in {"right": 1, "wrong": 0, "ends": 0}.items():
         folder = tmp_path / kind

@@ -2,6 +2,7 @@
 
 import json
 
+from minicnn._version import __version__
 from minicnn.courses.adapters.notebook import attachments, cell, handout, notebook, skeleton
 from minicnn.courses.grading.submission import chosen
 from minicnn.courses.writing import seed_or_new, write_folder
@@ -15,6 +16,13 @@ OK_FORMAT = False
 name = "{name}"
 points = {points:g}
 '''
+
+# otter puts the files it is given there, before it installs what is required.
+_REQUIREMENTS = f"""# The public index has another package of this name. Make a wheel of this one,
+#     pip wheel --no-deps --wheel-dir . PATH/TO/THE/REPOSITORY
+# and name it at the end of `otter generate`.
+minicnn @ file:///autograder/source/files/minicnn-{__version__}-py3-none-any.whl
+"""
 
 _PUBLIC = """
 
@@ -63,7 +71,7 @@ def export(folder, names=None, seed=None, feedback="cause"):
     """
     exercises, seed = chosen(names), seed_or_new("assign otter", seed)
     book = json.dumps(student_notebook(exercises), indent=1, ensure_ascii=False)
-    found = {"student/lab.ipynb": book, "autograder/requirements.txt": "minicnn\n"}
+    found = {"student/lab.ipynb": book, "autograder/requirements.txt": _REQUIREMENTS}
     for e in exercises:
         found[f"student/tests/{e.name}.py"] = test_file(e)
         found[f"autograder/tests/{e.name}.py"] = test_file(e, seed, feedback)

@@ -84,10 +84,10 @@ def structure(task, answers, asked):
         if not any(wrong_places(g, e, task.tolerance).any() for _, g, e in pairs):
             continue
         text = _ratio(name, pairs, task.tolerance) or _rearranged(name, pairs, task.tolerance)
+        derivative = task.derivatives.get(name)
         if text:
             yield Finding("cause", text)
-        derivative = task.derivatives.get(name)
-        if derivative is not None and derivative.linear:
+        elif derivative is not None and derivative.linear:
             yield from _adjoint(name, derivative, pairs, task.tolerance)
 
 
