@@ -16,22 +16,26 @@ def percent(values):
     return 100 * statistics.mean(values), 100 * deviation
 
 
-def mean_and_spread(values):
-    """Both as text.
+def mean_and_spread(values, sign=""):
+    """Both as text; with ``sign="+"`` as a difference.
 
-    >>> mean_and_spread([0.90, 0.92])
-    '91.0 ± 1.4'
+    >>> mean_and_spread([0.90, 0.92]), mean_and_spread([-0.01, -0.03], "+")
+    ('91.0 ± 1.4', '−2.0 ± 1.4')
     """
-    return "{:.1f} ± {:.1f}".format(*percent(values))
+    mean, deviation = percent(values)
+    mean = round(mean, 1) + 0.0  # no −0.0
+    return f"{mean:{sign}.1f} ± {deviation:.1f}".replace("-", "−")
 
 
-def table(found):
+def table(found, sign=""):
     """Markdown: a row for each strategy, a column for each number of digits."""
     sizes = list(next(iter(found.values())))
     lines = ["| strategy | " + " | ".join(f"{size:,} digits" for size in sizes) + " |"]
     lines.append("|---|" + "---|" * len(sizes))
     for name, row in found.items():
-        lines.append(f"| {name} | " + " | ".join(mean_and_spread(row[s]) for s in sizes) + " |")
+        lines.append(
+            f"| {name} | " + " | ".join(mean_and_spread(row[s], sign) for s in sizes) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -58,7 +62,7 @@ def page(source, found, recipe, command):
             "first, the digits to learn from, the new head, and the order.",
             table(found),
             "Points more than from scratch, seed by seed with the same digits:",
-            table(gains(found)),
+            table(gains(found), "+"),
             recipe,
             f"`{command}`\n",
         ]

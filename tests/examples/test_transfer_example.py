@@ -79,14 +79,15 @@ def test_table_and_picture_say_what_the_cells_say(finished):
         found = [c for c in cells if (c["strategy"], c["size"]) == (strategy, size)]
         return 100 * np.array([c["accuracy"] for c in sorted(found, key=lambda c: c["seed"])])
 
-    def entry(values):
-        return f"{values.mean():.1f} ± {values.std(ddof=1):.1f}"
+    def entry(values, sign=""):
+        mean = f"{values.mean():{sign}.1f}".replace("-0.0", "+0.0").replace("-", "−")
+        return f"{mean} ± {values.std(ddof=1):.1f}"
 
     for strategy, (name, _) in example.STRATEGIES.items():
         own = [accuracy(strategy, size) for size in (20, 40)]
         assert f"| {name} | {entry(own[0])} | {entry(own[1])} |" in text
         gain = [a - accuracy("scratch", size) for a, size in zip(own, (20, 40), strict=True)]
-        line = f"| {name} | {entry(gain[0])} | {entry(gain[1])} |"
+        line = f"| {name} | {entry(gain[0], '+')} | {entry(gain[1], '+')} |"
         assert (line in text) == (strategy != "scratch")
     assert "`python examples/transfer_fashion_to_digits.py " + OPTIONS + "`" in text
     with Image.open(finished / "transfer.png") as picture:
@@ -136,7 +137,9 @@ def test_without_files_of_clothes(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "error: FashionMNIST: found no train-images" in error and "--source digits" in error
     assert example.main(["--out", str(tmp_path), *FEW, "--seeds", "1", "--source", "digits"]) == 0
-    assert "# From digits to few digits" in (tmp_path / "transfer.md").read_text()
+    assert (
+        "# From digits on their side to few digits" in (tmp_path / "transfer_digits.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(
