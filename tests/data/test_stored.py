@@ -18,6 +18,7 @@ import minicnn as mc
 from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError
 from minicnn.data import DataLoader, Dataset, StoredDataset, Subset, stored
 from minicnn.data import stored as stored_function
+from minicnn.data import transforms as T
 from minicnn.data.fingerprint import fingerprint
 from minicnn.data.sample_random import generator
 from minicnn.data.transforms import Compose, Normalize, ToTensor
@@ -332,3 +333,19 @@ def test_what_cannot_be_looked_into(tmp_path):
         fingerprint(type("Has", (), {"__init__": lambda self, f: setattr(self, "f", f)})(file))
     with pytest.raises(DtypeError, match=r"is a lock, whose content .* fingerprint\(\) .* key="):
         stored([threading.Lock()], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        T.Pad(2, fill=3), T.Pad(1, fill=(1, 2, 3)), T.RandomCrop(20, padding=2), T.Resize(9),
+        T.RandomAffine(9, interpolation=T.InterpolationMode.BILINEAR), T.ElasticTransform(),
+        T.ColorJitter(0.1, 0.1, 0.1, 0.1), T.RandomErasing(1.0), T.TenCrop(9), T.ToTensor(),
+        T.Compose([T.ToTensor(), T.Normalize(0.5, 0.5)]),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_transform_that_was_used_is_the_same(transform):
+    before = fingerprint(transform)
+    transform(np.zeros((24, 24, 3), "uint8"))
+    assert fingerprint(transform) == before

@@ -1,6 +1,7 @@
 """Borders around images."""
 
 import sys
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,7 +62,6 @@ class Pad:
             raise ArgumentError(f"Pad: padding must be 1, 2 or 4 integers, got {padding!r}")
         sides = as_tuple("Pad", "padding", padding, n, 0)
         self._left, self._top, self._right, self._bottom = (sides * 4)[:4]
-        self._fills = {}
 
     def __call__(self, image):
         if is_pil_image(image):
@@ -102,18 +102,10 @@ class Pad:
         return padded
 
     def _fill_for(self, dtype, channels):
-        """The fill as an array (1,) or (C,) of `dtype`, checked once for images of one kind."""
-        if (dtype, channels) not in self._fills:
-            fill = np.atleast_1d(self.fill)
-            if fill.shape not in ((1,), (channels,)):
-                raise ShapeError(
-                    f"Pad: fill {self.fill!r} must be one number"
-                    + (f", or one for each of {channels} channels" if channels > 1 else "")
-                    + f", for an image of {channels} channel{'s' * (channels > 1)}"
-                )
-            _check_fill(self.fill, fill, dtype)
-            self._fills[dtype, channels] = fill.astype(dtype)
-        return self._fills[dtype, channels]
+        """The fill as an array (1,) or (C,) of `dtype`."""
+        # Not kept in the transform: an attribute would belong to its fingerprint.
+        make = _fill_array if np.isscalar(self.fill) else _fill_array.__wrapped__
+        return make(self.fill, dtype, channels)
 
     def _check_mirror(self, sizes):
         for size, *widths in zip(
@@ -129,6 +121,21 @@ class Pad:
 
     def __repr__(self):
         return f"Pad(padding={self.padding}, fill={self.fill}, padding_mode={self.padding_mode!r})"
+
+
+@lru_cache(maxsize=128)  # the images of a data set are mostly of one kind
+def _fill_array(given, dtype, channels):
+    fill = np.atleast_1d(given)
+    if fill.shape not in ((1,), (channels,)):
+        raise ShapeError(
+            f"Pad: fill {given!r} must be one number"
+            + (f", or one for each of {channels} channels" if channels > 1 else "")
+            + f", for an image of {channels} channel{'s' * (channels > 1)}"
+        )
+    _check_fill(given, fill, dtype)
+    array = fill.astype(dtype)
+    array.flags.writeable = False  # others will be given it, too
+    return array
 
 
 def _check_fill(given, fill, dtype):
