@@ -15,8 +15,8 @@ from minicnn.distributed.collectives import (
 )
 from minicnn.distributed.communicator import Alone, Communicator
 from minicnn.distributed.data_parallel import DistributedDataParallel
+from minicnn.distributed.joining import alone, init_process_group, is_initialized, world
 from minicnn.distributed.pending import RankLostError
 from minicnn.distributed.sampler import DistributedSampler
 from minicnn.distributed.sync_batchnorm import SyncBatchNorm
 from minicnn.distributed.voice import complain, first_goes_first, from_first, is_first, one_voice
-from minicnn.distributed.world import alone, init_process_group, is_initialized, world

@@ -69,12 +69,12 @@ def _kind(t):
 def check_weights(ranks, module):
     """Refuse to go on with parameters that are no longer the same, bit for bit, on all ranks."""
     sums = {
-        f"the values of {name!r}": zlib.crc32(np.ascontiguousarray(p.array))
+        f"the checksum of {name!r}": zlib.crc32(np.ascontiguousarray(p.array))
         for name, p in module.named_parameters()
     }
     must_agree(
         ranks,
         "training on several ranks",
         sums,
-        "They were changed on one rank only, by a callback perhaps; change them on all alike",
+        "Weights were changed on one rank only, by a callback perhaps; change them on all alike",
     )

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from minicnn.checks import DtypeError
-from minicnn.distributed.world import world
+from minicnn.distributed.joining import world
 
 
 def is_available():

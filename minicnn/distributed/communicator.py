@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from minicnn.arrays import array_module
-from minicnn.distributed.notices import LEAVING, Notices
+from minicnn.distributed.notices import LEAVING, OUT_OF_STEP, Notices
 from minicnn.distributed.pending import Done, Pending, RankLostError
 
 ABORTED = 17  # the exit status of a job that minicnn ended
@@ -202,6 +202,10 @@ class Communicator:
                 f"{self._where(what)} was not completed within {self.deadline:g} s. {others}. "
                 "MINICNN_MPI_DEADLINE=SECONDS gives more time"
             )
+
+    def report_failure(self, what, error):
+        """Raise for what MPI itself has found wrong: mostly data of different lengths."""
+        self._give_up(f"{self._where(what)} has failed ({error}): {OUT_OF_STEP}")
 
     def _where(self, what):
         return f"step {self.step + 1}: {what}"

@@ -8,7 +8,7 @@ from minicnn.checks import ArgumentError, DtypeError, flag, real
 from minicnn.distributed.agreement import fingerprint, must_agree
 from minicnn.distributed.buckets import MEGABYTE, GradientMean
 from minicnn.distributed.communicator import Alone, Communicator
-from minicnn.distributed.world import world
+from minicnn.distributed.joining import world
 from minicnn.modes import is_grad_enabled
 from minicnn.nn.module import Module
 from minicnn.tensor import Tensor

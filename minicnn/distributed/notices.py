@@ -9,6 +9,11 @@ import time
 
 LEAVING, WAITING, MISTAKE = 1, 2, 3  # the tags of the messages
 
+OUT_OF_STEP = (
+    "not all ranks do the same things in the same order, as when some code runs on one rank only, "
+    "under `if rank == 0:`"
+)
+
 _TOLD = 8  # how many neighbours a rank tells: enough for someone to notice, few enough for 1,024
 _LISTEN = 1.0  # seconds: how long a rank waits for the others to say where they are
 _LEFT = 1.0  # seconds: how long the last data of a rank that has ended may be on their way
@@ -74,8 +79,5 @@ class Notices:
         elsewhere = {rank: text for rank, text in waiting.items() if text != where}
         if elsewhere:
             rank, text = next(iter(elsewhere.items()))
-            return (
-                f"Rank {rank} waits at {text}: not all ranks do the same things in the same order, "
-                "as when some code runs on one rank only, under `if rank == 0:`"
-            )
+            return f"Rank {rank} waits at {text}: {OUT_OF_STEP}"
         return "All ranks wait for it: the network, or the MPI library, is stuck"

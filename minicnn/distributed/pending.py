@@ -28,7 +28,11 @@ class Pending:
 
     def poll(self):
         """Let it go on a little; True if it has ended."""
-        self.done = self.done or self._is_done()
+        if not self.done:
+            try:
+                self.done = self._is_done()
+            except RuntimeError as error:  # mpi4py's
+                self.ranks.report_failure(self.what, error)
         return self.done
 
     def wait(self):

@@ -7,7 +7,7 @@ import numpy as np
 from minicnn.checks import ArgumentError
 from minicnn.data.arguments import checked_count, checked_flag
 from minicnn.data.samplers import Sampler
-from minicnn.distributed.world import world
+from minicnn.distributed.joining import world
 
 
 class DistributedSampler(Sampler):

@@ -7,7 +7,7 @@ import numpy as np
 
 from minicnn.checks import ShapeError
 from minicnn.distributed.communicator import STATISTICS
-from minicnn.distributed.world import world
+from minicnn.distributed.joining import world
 from minicnn.kernels import find
 from minicnn.nn import functional as F
 from minicnn.nn.functional.normalization import (

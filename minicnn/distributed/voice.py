@@ -5,9 +5,9 @@ import sys
 import time
 from contextlib import contextmanager
 
+from minicnn.distributed.joining import is_initialized, world
 from minicnn.distributed.launch import launched
 from minicnn.distributed.notices import MISTAKE
-from minicnn.distributed.world import is_initialized, world
 
 _PATIENCE = 2.0  # seconds: how long a rank waits for rank 0 to make the same complaint
 
@@ -61,6 +61,8 @@ def complain(text):
         return
     ranks = world()
     ranks.failed = ranks.failed or text
+    if ranks.lost:
+        return  # which will be said at the end of the program
     if ranks.is_first:
         ranks.notices.tell(MISTAKE, text, range(1, ranks.size))
         print(text, file=sys.stderr)

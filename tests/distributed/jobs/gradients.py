@@ -1,10 +1,9 @@
 """What several ranks train together, beside one rank that has all the samples."""
 
-import sys
 from contextlib import nullcontext
 
-import checking
 import numpy as np
+from checking import refusal
 
 import minicnn as mc
 import minicnn.nn.functional as F
@@ -62,7 +61,7 @@ def network(seed, dtype):
 
 
 def train(model, ranks, dtype, accumulate=1):
-    """A few steps, on this rank's part of each batch, or of each of the batches that make a step."""
+    """A few steps on this rank's part of each batch, or of each of those that make a step."""
     sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for x, labels in batches(dtype):
         sgd.zero_grad()
@@ -185,7 +184,8 @@ def state_dict_names(ranks):
 def normalized(ranks, dtype, shape):
     """`SyncBatchNorm` of parts beside `BatchNorm` of the whole: forward, backward, statistics."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal(shape) * 3 + 1000  # a mean that is large against the deviation
+    # A mean that is large against the deviation, as far as the dtype's digits allow it.
+    x = rng.standard_normal(shape) * 3 + {"float64": 1000, "float32": 10}[dtype]
     delta, gamma, beta = (rng.standard_normal(s) for s in (shape, shape[1], shape[1]))
     kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}
     own = slice(len(x) * ranks.rank // ranks.size, len(x) * (ranks.rank + 1) // ranks.size)
@@ -221,7 +221,7 @@ def one_value_on_a_rank(ranks):
 
 def one_value_on_all(ranks):
     only = mc.ones(1 if ranks.is_first else 0, 3)
-    return checking.refusal(dist.SyncBatchNorm(3), only)
+    return refusal(dist.SyncBatchNorm(3), only)
 
 
 def alone_it_is_batch_norm(ranks):
@@ -240,6 +240,3 @@ CHECKS = [
     nothing_after_close, kept_gradient_tensors, in_evaluation, state_dict_names, images_float64,
     images_float32, one_value_on_a_rank, one_value_on_all, alone_it_is_batch_norm,
 ]  # fmt: skip
-
-if __name__ == "__main__":
-    checking.main(CHECKS, sys.argv[1])
