@@ -14,7 +14,6 @@ import json
 import statistics
 import tempfile
 import time
-from itertools import islice
 from pathlib import Path
 
 import machine
@@ -35,7 +34,7 @@ WAYS = {
 def digits(folder):
     """LeNet's data set, batch size and network."""
     transform = T.Compose([T.RandomCrop(28, padding=2), T.ToTensor(), T.Normalize(0.1307, 0.3081)])
-    return data.BundledMNIST(transform=transform), 64, models.lenet5()
+    return data.Subset(data.BundledMNIST(transform=transform), range(3840)), 64, models.lenet5()
 
 
 def photographs(folder):
@@ -44,7 +43,7 @@ def photographs(folder):
 
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:375, :500] / 500
-    for i in range(64):
+    for i in range(24):
         a, b = rng.uniform(2, 12, (2, 3))
         waves = np.sin(a * x[..., None] + b * y[..., None])
         pixels = (128 + 90 * waves + rng.normal(0, 9, (375, 500, 3))).clip(0, 255)
@@ -57,7 +56,7 @@ def photographs(folder):
     return data.ImageFolder(str(folder), transform), 8, models.resnet18(num_classes=10)
 
 
-CASES = {"LeNet b64, digits": (digits, 60), "ResNet-18 b8, 224², JPEG files": (photographs, 6)}
+CASES = {"LeNet b64, digits": digits, "ResNet-18 b8, 224², JPEG files": photographs}
 
 
 def stepper(network):
@@ -73,34 +72,30 @@ def stepper(network):
     return step
 
 
-def milliseconds(batches, count, step=None):
-    """Of one of `count` batches, wall clock."""
-    batches = iter(batches)
+def milliseconds(batches, step=None):
+    """Of one batch, wall clock."""
     start = time.perf_counter()
-    done = 0
-    for images, labels in islice(batches, count):
+    for images, labels in batches:
         if step is not None:
             step(images, labels)
-        done += 1
-    return (time.perf_counter() - start) / done * 1000
+    return (time.perf_counter() - start) / len(batches) * 1000
 
 
-def measure(case, rounds):
-    """Milliseconds of a batch: by name, medians of the rounds."""
-    make, count = CASES[case]
+def measure(case, threads, rounds):
+    """Milliseconds of a batch, by name: medians of the rounds. The threads are the training's."""
+    mc.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as folder:
-        dataset, size, network = make(Path(folder))
-        count = min(count, len(dataset) // size)
+        dataset, size, network = CASES[case](Path(folder))
         loaders = {
-            way: data.DataLoader(dataset, size, shuffle=True, drop_last=True, **options)
+            way: data.DataLoader(dataset, size, shuffle=True, **options)
             for way, options in WAYS.items()
         }
         step = stepper(network)
-        ready = list(islice(iter(loaders["in the program"]), count))
-        runs = {"step": lambda: milliseconds(ready, count, step)}
+        ready = list(loaders["in the program"])
+        runs = {"step": lambda: milliseconds(ready, step)}
         for way, loader in loaders.items():
-            runs[f"alone, {way}"] = lambda loader=loader: milliseconds(loader, count)
-            runs[f"epoch, {way}"] = lambda loader=loader: milliseconds(loader, count, step)
+            runs[f"alone, {way}"] = lambda loader=loader: milliseconds(loader)
+            runs[f"epoch, {way}"] = lambda loader=loader: milliseconds(loader, step)
         for run in runs.values():
             run()  # compiles, starts workers
         times = {name: [] for name in runs}
@@ -112,16 +107,18 @@ def measure(case, rounds):
 
 def table(found):
     lines = [
-        "| training | step | loader alone | "
+        "| training | threads | step | loader alone | "
         + " | ".join(f"epoch, {way}" for way in WAYS)
         + " | least / step |",
-        "|---|---|---|" + "---|" * (len(WAYS) + 1),
+        "|---|---|---|---|" + "---|" * (len(WAYS) + 1),
     ]
-    for case, times in found.items():
+    for (case, threads), times in found.items():
         epochs = [times[f"epoch, {way}"] for way in WAYS]
         numbers = [times["step"], times["alone, in the program"], *epochs]
         cells = [f"{number:.3g}" for number in numbers]
-        lines.append(f"| {case} | {' | '.join(cells)} | {min(epochs) / times['step']:.2f} |")
+        lines.append(
+            f"| {case} | {threads} | {' | '.join(cells)} | {min(epochs) / times['step']:.2f} |"
+        )
     return "\n".join(lines)
 
 
@@ -130,18 +127,28 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     mc.manual_seed(0)
-    found = {case: measure(case, arguments.rounds) for case in CASES}
-    facts = {**machine.description("pillow"), "threads": mc.get_num_threads()}
+    every = sorted({1, mc.get_num_threads()})
+    found = {
+        (case, threads): measure(case, threads, arguments.rounds)
+        for case in CASES
+        for threads in every
+    }
+    facts = machine.description("pillow")
     text = (
         "# Does the loader keep up?\n\n"
         "Milliseconds of a batch: a training step with the batch in memory; the loader by itself, "
         "in the program; step and loader together, the loader in the program or with a worker "
-        f"beside it. Medians of {arguments.rounds} rounds.\n\n{table(found)}\n\n"
+        f"beside it. Threads: those that train. Medians of {arguments.rounds} rounds.\n\n"
+        f"{table(found)}\n\n"
         f"Machine: {machine.line(facts)}.\n\nMade by `python benchmarks/loader.py`.\n"
     )
     results = machine.ROOT / "benchmarks" / "results"
     (results / "loader.md").write_text(text, encoding="utf-8")
-    content = {"machine": facts, "milliseconds": found}
+    entries = [
+        {"training": case, "threads": threads, "milliseconds": times}
+        for (case, threads), times in found.items()
+    ]
+    content = {"machine": facts, "entries": entries}
     text_of = json.dumps(content, indent=1, ensure_ascii=False)
     (results / "loader.json").write_text(text_of + "\n", encoding="utf-8")
     print(text)
