@@ -15,8 +15,7 @@ import numpy as np
 import small_alexnet
 from drawing import dots
 
-import minicnn as mc
-from minicnn import data
+from minicnn import data, training
 from minicnn.data import transforms as T
 from minicnn.data.sample_random import generator
 
@@ -30,7 +29,7 @@ VARIANTS = {
     "without conv3": {"without": 3},
     "without conv5": {"without": 5},
 }
-NEIGHBOURS = 5
+NEIGHBOURS, ASKED = 5, 1000
 ERRORS = ("test_error", "test_top2_error")
 
 
@@ -77,38 +76,32 @@ def train(root, settings, checkpoint):
     )
     test = learning.fashion(root, False)
     top = learning.test_accuracy(network, test, top=(1, 2))
-    some = learning.fashion(root, True, settings["images"])
+    known = learning.fashion(root, True, settings["images"])
+    asked = data.Subset(test, range(min(ASKED, len(test))))
     near = {
-        "near_features": near_alike(vectors(network, some), vectors(network, test), some, test),
-        "near_pixels": near_alike(pixels(some), pixels(test), some, test),
+        "near_features": near_alike(known, asked, lambda part: vectors(network, part)),
+        "near_pixels": near_alike(known, asked, pixels),
     }
     return {"test_error": 1 - top[1], "test_top2_error": 1 - top[2], **near}
 
 
-@mc.no_grad()
 def vectors(network, dataset):
-    """The second hidden layer's output for all images: (N, 128)."""
-    network.eval()
-    loader = data.DataLoader(dataset, 500)
-    return np.concatenate([network.second_hidden(images).numpy() for images, _ in loader])
+    """What the last layer, fc8, sees: the second hidden layer's output, (N, 128)."""
+    return training.features(network, data.DataLoader(dataset, 500), "fc8")
 
 
 def pixels(dataset):
-    images = dataset.tensors[0].numpy()
-    return images.reshape(len(images), -1)
+    return np.concatenate([x.flatten(1).numpy() for x, _ in data.DataLoader(dataset, 500)])
 
 
-def near_alike(known, asked, known_set, asked_set):
-    """How many of the nearest images, by Euclidean distance, are of the same class: a share."""
-    labels, wanted = (s.tensors[1].numpy() for s in (known_set, asked_set))
-    alike = 0
-    for start in range(0, len(asked), 1000):
-        part = asked[start : start + 1000]
-        # |a − b|² without |a|², which is the same for all b.
-        distances = (known**2).sum(1) - 2 * part @ known.T
-        nearest = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-        alike += int((labels[nearest] == wanted[start : start + 1000, None]).sum())
-    return alike / (len(asked) * NEIGHBOURS)
+def near_alike(known, asked, describe):
+    """How many of the images `known` that are nearest to one of `asked` are of its class: a share.
+
+    Near: by Euclidean distance of the vectors that `describe` makes of a data set.
+    """
+    nearest, _ = training.nearest(describe(known), describe(asked), NEIGHBOURS)
+    labels, wanted = (np.array([int(y) for _, y in part]) for part in (known, asked))
+    return float((labels[nearest] == wanted[:, None]).mean())
 
 
 def report(found):

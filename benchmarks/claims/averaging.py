@@ -19,7 +19,7 @@ import small_alexnet
 from drawing import dots
 
 import minicnn as mc
-from minicnn import data
+from minicnn import data, training
 from minicnn.data import transforms as T
 from minicnn.nn import functional as F
 from minicnn.serialization import atomic_write
@@ -74,6 +74,7 @@ class Networks:
         return self._errors(*self._probabilities(settings, checkpoint))
 
     def together(self, each, settings, checkpoint):
+        # What `training.Ensemble` computes; but each network has seen the images already.
         found = [self._probabilities(one, checkpoint) for one in each]
         return self._errors(*(np.mean(some, axis=0) for some in zip(*found, strict=True)))
 
@@ -107,13 +108,12 @@ def probabilities(network, dataset):
 
 @mc.no_grad()
 def ten_crops(network, dataset):
-    network.eval()
+    averaged = training.CropAverage(network).eval()
     crops = T.TenCrop(28)
     found = []
-    for images, _ in data.DataLoader(dataset, 500):
+    for images, _ in data.DataLoader(dataset, 100):
         wide = F.pad(images, (2, 2, 2, 2), value=-learning.MEAN / learning.STD)
-        ten = [network(part).softmax(1).numpy() for part in crops(wide)]
-        found.append(np.mean(ten, axis=0))
+        found.append(averaged(mc.stack(crops(wide), 1)).exp().numpy())
     return np.concatenate(found)
 
 

@@ -44,20 +44,20 @@ SETTINGS = {
 }
 
 
-class MirrorAveraged(nn.Module):
-    """A network whose probabilities are averaged over each image and its mirror image."""
+to_input = T.Compose([T.ToTensor(), T.Normalize(MEAN, STD)])
 
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
 
-    def forward(self, x):
-        return (self.network(x).softmax(1) + self.network(x.flip(-1)).softmax(1)).log()
+def with_mirror_image(image):
+    image = to_input(image)
+    return mc.stack([image, T.functional.hflip(image)])
+
+
+def tested(network, dataset):
+    return training.evaluate(network, data.DataLoader(dataset, 250)).accuracy
 
 
 def load(root, settings, validation, images):
     """The training, validation and test sets; the validation set may be None."""
-    to_input = T.Compose([T.ToTensor(), T.Normalize(MEAN, STD)])
     varied = T.Compose(
         [
             T.RandomCrop(28, padding=settings["padding"]),
@@ -126,12 +126,9 @@ def main(argv=None):
         raise SystemExit(f"{run.stopped}; the same command goes on")
     if options.validation:
         return
-    loader = data.DataLoader(test_set, 250)
-    evaluate = training.evaluate
-    found = {
-        "as they are": evaluate(network, loader).accuracy,
-        "with their mirror images": evaluate(MirrorAveraged(network), loader).accuracy,
-    }
+    found = {"as they are": tested(network, test_set)}
+    both = data.FashionMNIST(options.data_dir, train=False, transform=with_mirror_image)
+    found["with their mirror images"] = tested(training.CropAverage(network), both)
     write(options, settings, network, run, found)
 
 

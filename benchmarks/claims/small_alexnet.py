@@ -68,13 +68,10 @@ class SmallAlexNet(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x):
-        return self.fc8(self.drop(self.second_hidden(x)))
-
-    def second_hidden(self, x):
-        """What the last hidden layer, fc7, gives: (N, 128)."""
         x = self.features(x).flatten(1)  # (N, 48, 4, 4) → (N, 768)
         x = self.drop(self.relu(self.fc6(x)))
-        return self.relu(self.fc7(x))
+        x = self.drop(self.relu(self.fc7(x)))  # (N, 128)
+        return self.fc8(x)
 
 
 def _pool(overlapping):

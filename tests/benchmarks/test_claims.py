@@ -1,0 +1,217 @@
+"""The claims' scripts: every one runs on tiny data; finished runs are not trained again."""
+
+import importlib
+import json
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+MODULES = (
+    "ablation alexnet_small averaging batch_norm depthwise_near_zero digits drawing experiment "
+    "fashion_residual learning lenet_sigmoid plain_residual relu_tanh small_alexnet small_resnet "
+    "machine intervals"
+).split()
+
+
+@pytest.fixture(scope="module")
+def claims():
+    """Imports a module of the claims by name."""
+    pytest.importorskip("matplotlib")
+    folders = [str(FOLDER / "claims"), str(FOLDER)]
+    sys.path[:0] = folders
+    try:
+        yield importlib.import_module
+    finally:
+        for folder in folders:
+            sys.path.remove(folder)
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def clothes(tmp_path_factory):
+    """A folder with 120 training and 40 test images as Fashion-MNIST's files."""
+    folder = tmp_path_factory.mktemp("clothes")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 120), ("t10k", 40)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        images = rng.integers(0, 60, (count, 28, 28), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 8, 5:22] += 150
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">iiii", 2051, count, 28, 28) + images.tobytes()
+        )
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+            struct.pack(">ii", 2049, count) + labels.tobytes()
+        )
+    return folder
+
+
+def options(clothes, tmp_path, *more):
+    return [
+        "--data-dir", str(clothes), "--results", str(tmp_path / "results"),
+        "--work", str(tmp_path / "work"), "--seeds", "1", *more,
+    ]  # fmt: skip
+
+
+SCRIPTS = {
+    "lenet_sigmoid": 1,
+    "relu_tanh": 6,
+    "batch_norm": 14,
+    "ablation": 6,
+    "alexnet_small": 4,
+    "averaging": 6,
+    "depthwise_near_zero": 2,
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_claim_is_measured_once(claims, clothes, tmp_path, monkeypatch, name):
+    script, learning = claims(name), claims("learning")
+    given = options(clothes, tmp_path, "--epochs", "3", "--images", "100")
+    script.main(given)
+    results = tmp_path / "results"
+    lines = [json.loads(s) for s in (results / f"{name}.jsonl").read_text().splitlines()]
+    assert len(lines) == SCRIPTS[name]
+    text = (results / f"{name}.md").read_text()
+    assert f"python benchmarks/claims/{name}.py" in text and "Claim: " in text
+    assert (results / f"{name}.png").exists()
+    assert not list((tmp_path / "work").glob("*.safetensors"))  # finished runs leave none
+
+    monkeypatch.setattr(learning, "learn", None)  # would fail
+    script.main(given)
+    assert (results / f"{name}.md").read_text() == text
+    assert len((results / f"{name}.jsonl").read_text().splitlines()) == len(lines)
+
+
+def test_a_killed_script_goes_on(claims, tmp_path, clothes):
+    experiment, learning = claims("experiment"), claims("learning")
+    trained = []
+
+    def train(settings, checkpoint):
+        trained.append(settings["seed"])
+        if settings["seed"] == 1 and trained.count(1) == 1:
+            raise KeyboardInterrupt
+        return {"accuracy": settings["seed"] / 4}
+
+    given = experiment.arguments("A claim.", 3, options(clothes, tmp_path))
+    for _ in range(2):
+        runs = experiment.Runs("claim", given)
+        try:
+            found = [runs.run({"seed": seed}, train) for seed in range(3)]
+        except KeyboardInterrupt:
+            # As if it had been killed while it wrote.
+            with open(runs.path, "a") as file:
+                file.write('{"settings": {"se')
+    assert trained == [0, 1, 1, 2]
+    assert [figures["accuracy"] for figures in found] == [0, 0.25, 0.5]
+    assert len(runs.path.read_text().splitlines()) == 3
+    assert learning.epochs_until([], "loss", 1) is None
+
+
+def test_other_settings_or_other_sources_are_other_runs(claims, tmp_path, clothes):
+    experiment = claims("experiment")
+    given = experiment.arguments("A claim.", 3, options(clothes, tmp_path))
+    runs = experiment.Runs("claim", given)
+    assert runs.run({"lr": 0.1}, lambda *_: {"loss": 1}) == {"loss": 1}
+    assert runs.run({"lr": 0.2}, lambda *_: {"loss": 2}) == {"loss": 2}
+    later = experiment.Runs("claim", given)
+    later.commit = "another"
+    assert later.run({"lr": 0.1}, lambda *_: {"loss": 3}) == {"loss": 3}
+    # The table is made of what there is, whatever its commit, and trains nothing.
+    given.table = True
+    table = experiment.Runs("claim", given)
+    assert table.run({"lr": 0.2}, None) == {"loss": 2}
+    assert table.run({"lr": 0.3}, None) is None
+    assert runs.commit in table.origin() and "1 runs" in table.origin()
+
+
+def test_a_checkpoint_belongs_to_one_run(claims, tmp_path, clothes):
+    experiment = claims("experiment")
+    runs = experiment.Runs("claim", experiment.arguments("A.", 1, options(clothes, tmp_path)))
+    seen = []
+
+    def train(settings, checkpoint):
+        seen.append(checkpoint.exists())
+        checkpoint.write_text("half of a run")
+        if len(seen) < 3:
+            raise KeyboardInterrupt
+        return {}
+
+    for seed in (0, 1, 1):  # stopped, another one stopped, and that one again
+        try:
+            runs.run({"seed": seed}, train)
+        except KeyboardInterrupt:
+            pass
+    assert seen == [False, False, True]
+
+
+def test_epochs_until_a_level(claims):
+    learning = claims("learning")
+    history = [{"epoch": k, "loss": loss} for k, loss in ((1, 4.0), (2, 2.0), (3, 1.0))]
+    assert learning.epochs_until(history, "loss", 3.0) == 1.0  # half-way between ½ and 1½
+    assert learning.epochs_until(history, "loss", 5.0) == 0.5
+    assert learning.epochs_until(history, "loss", 1.25) == 2.25
+    assert learning.epochs_until(history, "loss", 0.5) is None
+    assert learning.best_rate({0.1: [2.0, 3.0], 0.2: [1.0, None], 0.3: [2.0, 2.5]}) == 0.3
+    assert learning.reached([1.0, None]) == "not reached by 1 of 2 seeds"
+
+
+def test_intervals(claims):
+    intervals, experiment = claims("intervals"), claims("experiment")
+    mean, half = intervals.mean_interval([1.0, 2.0, 3.0])
+    assert (mean, round(half, 3)) == (2.0, 2.484)  # 4.303 · 1/√3
+    stats = pytest.importorskip("scipy.stats")
+    for n, point in intervals.T_975.items():
+        assert round(stats.t.ppf(0.975, n - 1), 3) == point
+    assert experiment.signed_percent([0.01, -0.02, 0.02]).endswith("(none seen)")
+    assert experiment.signed_percent([0.010, 0.011, 0.012]) == "+1.10 ± 0.25"
+    assert experiment.percent([0.5]) == "50.00"
+
+
+def test_what_is_near_zero(claims):
+    script = claims("depthwise_near_zero")
+    network = script.build()
+    for block in network.modules():
+        if isinstance(block, script.DepthwiseSeparable):
+            for layer in (block.depthwise[0], block.pointwise[0]):
+                weight = layer.weight.detach().numpy()
+                weight[...] = 1.0
+                weight[0] = 0.0  # one kernel
+                weight[1, 0] = 0.005  # one more weight of a pointwise one, a kernel of the other
+    found = script.near_zero(network)
+    maps = [32, 64, 128, 128, 256, 256]
+    assert found["depthwise_kernels"] == pytest.approx(12 / sum(maps))
+    assert found["depthwise_weights"] == pytest.approx(12 / sum(maps))
+    assert found["pointwise_kernels"] == pytest.approx(6 / sum(m for m, _ in script.BLOCKS))
+
+
+def test_small_alexnet_keeps_its_sizes(claims):
+    network = claims("small_alexnet")
+    import minicnn as mc
+
+    x = mc.randn(2, 1, 28, 28)
+    for choice in ({}, {"overlapping": False}, {"without": 3}, {"without": 5}):
+        assert network.SmallAlexNet(**choice)(x).shape == (2, 10)
+
+
+def test_the_residual_network_goes_on(claims, clothes, tmp_path):
+    script, experiment = claims("fashion_residual"), claims("experiment")
+    given = ["--data-dir", str(clothes), "--images", "100", "--epochs", "4"]
+    whole = [*given, "--work", str(tmp_path / "whole"), "--results", str(tmp_path / "results")]
+    small = dict(script.SETTINGS, maps=(8,), blocks=(1,), strides=(4,), stem=4, batch_size=20)
+    script.SETTINGS.update(small)
+    script.main(whole)
+    found = json.loads((tmp_path / "results" / "fashion_residual.json").read_text())
+    assert set(found["test_accuracy"]) == {"as they are", "with their mirror images"}
+    assert found["settings"]["maps"] == [8] and len(found["history"]) == 4
+    assert "TFLOP" in (tmp_path / "results" / "fashion_residual.md").read_text()
+    script.main(whole)  # a finished run is only reported
+    again = json.loads((tmp_path / "results" / "fashion_residual.json").read_text())
+    assert again["history"] == found["history"]
+    assert again["test_accuracy"] == found["test_accuracy"]
+    assert experiment.RESULTS.name == "claims"
