@@ -9,10 +9,18 @@ kernel entries were added.
 import numpy as np
 from numba import njit, prange
 
+from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import lay_out_plane
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
-from minicnn.kernels.cpu.vectors import ALONE_DOTS, ALONE_TILE, WIDTH, make_dots, make_tile
+from minicnn.kernels.cpu.vectors import (
+    ALONE_DOTS,
+    ALONE_TILE,
+    WIDTH,
+    copy_line,
+    make_dots,
+    make_tile,
+)
 from minicnn.kernels.threads import get_num_threads
 
 _tile, _dots = make_tile(*ALONE_TILE), make_dots(*ALONE_DOTS)
@@ -25,19 +33,20 @@ def _copy_windows(z, pitch, out, y, target):
     """The windows among a line's places → y; `target`: from row to row, to column, the first."""
     to_row, to_column, first = target
     for r in range(out[0]):
-        source, here = np.uint64(r * pitch), np.uint64(first + r * to_row)
         if to_column == 1:
-            for q in range(np.uint64(out[1])):
-                y[here + q] = z[source + q]
+            copy_line(out[1], z, r * pitch, y, first + r * to_row)
         else:
             step = np.uint64(to_column)
+            source, here = np.uint64(r * pitch), np.uint64(first + r * to_row)
             for q in range(np.uint64(out[1])):
                 y[here + q * step] = z[source + q]
 
 
 @jit
-def _forward(x, w, y, padding, parts, rows, pitch, offset, length, out, pieces):
-    """Z = W ⊗ X (eq. 1.5) for every map."""
+def _forward(
+    x, w, start, y, padding, parts, rows, pitch, offset, length, out, pieces, norm, residual, act
+):
+    """Z = W ⊗ X + b (eq. 1.5) for every map; `norm`, `residual`, `act`: see `finish`."""
     n, c, height, width = x.shape
     f = w.shape[0]
     plane = parts[0] * parts[1] * rows * pitch
@@ -45,7 +54,6 @@ def _forward(x, w, y, padding, parts, rows, pitch, offset, length, out, pieces):
     steps = len(offset)
     for piece in prange(pieces):
         line, z = np.zeros(plane + LANES, np.float32), np.empty(length + LANES, np.float32)
-        nothing = np.zeros(1, np.float32)
         for number in range(piece * n * c // pieces, (piece + 1) * n * c // pieces):
             sample, channel = number // c, number % c
             lay_out_plane(
@@ -54,9 +62,10 @@ def _forward(x, w, y, padding, parts, rows, pitch, offset, length, out, pieces):
             )  # fmt: skip
             for f_ in range(channel * (f // c), (channel + 1) * (f // c)):
                 for o in range(0, length, LANES):
-                    _tile(steps, weights, f_ * steps, offset, 0, line, o, nothing, 0, z, o, 0)
+                    _tile(steps, weights, f_ * steps, offset, 0, line, o, start, f_, z, o, 0)
                 first = (sample * f + f_) * out[0] * out[1]
                 _copy_windows(z, pitch, out, flat_y, (out[1], 1, first))
+                finish(flat_y, first, out[0] * out[1], norm, f_, residual, act)
 
 
 @jit
@@ -136,13 +145,15 @@ def _pieces(planes):
     return min(planes, 4 * get_num_threads())
 
 
-def conv2d(x, w, stride, padding, dilation):
-    """Z, with as many groups as x has channels."""
+def conv2d(x, w, stride, padding, dilation, bias, more):
+    """Z, with as many groups as x has channels; `more`: what `finish` wants."""
+    start = np.zeros(len(w), np.float32) if bias is None else np.ascontiguousarray(bias)
     lines = lines_of(1, x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.empty((len(x), len(w), *lines.out), np.float32)
     _forward(
-        np.ascontiguousarray(x), np.ascontiguousarray(w), y, padding, lines.parts, lines.rows,
-        lines.pitch, lines.offset, lines.length, lines.out, _pieces(x.shape[0] * x.shape[1]),
+        np.ascontiguousarray(x), np.ascontiguousarray(w), start, y, padding, lines.parts,
+        lines.rows, lines.pitch, lines.offset, lines.length, lines.out,
+        _pieces(x.shape[0] * x.shape[1]), *more,
     )  # fmt: skip
     return y
 

@@ -21,7 +21,9 @@ lie side by side: for each place a few numbers of x, times vectors of maps.
 
     D[i, v] += Σ_n Σ_r Σ_q x[first[i] + place(n, r, q)] · d[place'(n, r, q), v]
 
-`transpose` turns round a square of `WIDTH` · `WIDTH` numbers in registers.
+`transpose` turns round a square of `WIDTH` · `WIDTH` numbers in registers. `copy_line` and
+`clear_line` move and zero stretches that are often shorter than a vector, or little longer: the
+rows of small images. Their last vector is written in part, instead of number by number.
 """
 
 from llvmlite import binding, ir
@@ -57,7 +59,7 @@ _MASK = ir.VectorType(ir.IntType(1), WIDTH)
 _ZERO = ir.Constant(_VECTOR, [0.0] * WIDTH)
 
 
-class _Code:
+class Code:
     """What both loops need, on top of llvmlite's builder."""
 
     def __init__(self, context, builder, signature):
@@ -91,6 +93,15 @@ class _Code:
     def store(self, vector, pointer):
         pointer = self.builder.bitcast(pointer, _VECTOR.as_pointer())
         self.builder.store(vector, pointer, align=4)
+
+    def store_some(self, vector, pointer, mask):
+        """Write the lanes of `mask`, and no others."""
+        number = {_FLOAT: "f32", _INT32: "i32"}[vector.type.element]
+        pointer = self.builder.bitcast(pointer, vector.type.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [vector.type, pointer.type, _INT32, _MASK])
+        name = f"llvm.masked.store.v{WIDTH}{number}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        self.builder.call(function, [vector, pointer, ir.Constant(_INT32, 4), mask])
 
     def spread(self, scalar):
         """A vector with the same number in every lane."""
@@ -162,7 +173,7 @@ def make_tile(rows, vectors):
         )
 
         def generate(context, builder, signature, arguments):
-            code = _Code(context, builder, signature)
+            code = Code(context, builder, signature)
             steps, a, a0, offset, k0, x, x0, start, s0, z, z0, pitch = arguments
             a = code.at(code.data(1, a), a0)
             offset = code.at(code.data(3, offset), k0)
@@ -216,7 +227,7 @@ def make_dots(rows, columns):
         )
 
         def generate(context, builder, signature, arguments):
-            code = _Code(context, builder, signature)
+            code = Code(context, builder, signature)
             images, length, d, d0, d_rows, r0, d_image = arguments[:7]
             x, x0, offset, k0, x_image, out, o0 = arguments[7:]
             d = code.at(code.data(2, d), d0)
@@ -284,7 +295,7 @@ def make_outer(rows, vectors):
         )
 
         def generate(context, builder, signature, arguments):
-            code = _Code(context, builder, signature)
+            code = Code(context, builder, signature)
             images, lines, length, x, x0, first, i0, x_image, x_line = arguments[:9]
             d, d0, d_image, out, o0 = arguments[9:]
             x = code.at(code.data(3, x), x0)
@@ -340,7 +351,7 @@ def transpose(_, x, x0, x_pitch, y, y0, y_pitch):
     signature = types.void(x, index, index, y, index, index)
 
     def generate(context, builder, signature, arguments):
-        code = _Code(context, builder, signature)
+        code = Code(context, builder, signature)
         x, x0, x_pitch, y, y0, y_pitch = arguments
         x, y = code.at(code.data(0, x), x0), code.at(code.data(3, y), y0)
 
@@ -365,6 +376,63 @@ def transpose(_, x, x0, x_pitch, y, y0, y_pitch):
             rows, half = new, 2 * half
         for j in range(WIDTH):
             code.store(rows[j], row(y, y_pitch, j))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _over_vectors(code, count, whole, part):
+    """``whole(v)`` for each full vector of `count` floats, ``part(v, mask)`` for what is left."""
+    vectors = code.builder.sdiv(count, code.constant(WIDTH))
+    left = code.builder.srem(count, code.constant(WIDTH))
+
+    def one(v, values):
+        whole(code.builder.mul(v, code.constant(WIDTH)))
+        return values
+
+    code.loop(vectors, [], one)
+    part(code.builder.mul(vectors, code.constant(WIDTH)), code.lanes_below(left))
+
+
+@intrinsic
+def copy_line(_, count, x, x0, y, y0):
+    """``y[y0 + i] = x[x0 + i]`` for i = 0 … count − 1."""
+    index = types.intp
+    signature = types.void(index, x, index, y, index)
+
+    def generate(context, builder, signature, arguments):
+        code = Code(context, builder, signature)
+        count, x, x0, y, y0 = arguments
+        x, y = code.at(code.data(1, x), x0), code.at(code.data(3, y), y0)
+        _over_vectors(
+            code,
+            count,
+            lambda i: code.store(code.load(code.at(x, i)), code.at(y, i)),
+            lambda i, mask: code.store_some(
+                code.load_some(code.at(x, i), mask), code.at(y, i), mask
+            ),
+        )
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def clear_line(_, count, y, y0):
+    """``y[y0 + i] = 0`` for i = 0 … count − 1."""
+    index = types.intp
+    signature = types.void(index, y, index)
+
+    def generate(context, builder, signature, arguments):
+        code = Code(context, builder, signature)
+        count, y, y0 = arguments
+        y = code.at(code.data(1, y), y0)
+        _over_vectors(
+            code,
+            count,
+            lambda i: code.store(_ZERO, code.at(y, i)),
+            lambda i, mask: code.store_some(_ZERO, code.at(y, i), mask),
+        )
         return context.get_dummy_value()
 
     return signature, generate
