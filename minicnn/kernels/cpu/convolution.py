@@ -320,7 +320,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     kind = _choose(f // groups, lines.length)
     room = _LANES[kind]
     if lines.copied or lines.length < room:
-        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, room)
+        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind + room)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
     packed = _weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
@@ -350,7 +350,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     plane = lines.rows * lines.pitch
     room = max(_LANES)
     if lines.copied or any(part.length < room for part in lines.parts):
-        source = laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, room)
+        source = laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, lines.behind + room)
     else:
         source = np.ascontiguousarray(delta).reshape(-1)
     for part in lines.parts:
@@ -375,7 +375,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
     maps, per_group = f // groups, c // groups
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     if lines.copied:
-        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, 0)
+        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
     sizes = n, c * lines.plane, per_group * lines.plane

@@ -44,7 +44,22 @@ def _copy_windows(z, pitch, out, y, target):
 
 @jit
 def _forward(
-    x, w, start, y, padding, parts, rows, pitch, offset, length, out, pieces, norm, residual, act
+    x,
+    w,
+    start,
+    y,
+    padding,
+    parts,
+    rows,
+    pitch,
+    behind,
+    offset,
+    length,
+    out,
+    pieces,
+    norm,
+    residual,
+    act,
 ):
     """Z = W ⊗ X + b (eq. 1.5) for every map; `norm`, `residual`, `act`: see `finish`."""
     n, c, height, width = x.shape
@@ -53,7 +68,7 @@ def _forward(
     flat, weights, flat_y = x.reshape(-1), w.reshape(-1), y.reshape(-1)
     steps = len(offset)
     for piece in prange(pieces):
-        line, z = np.zeros(plane + LANES, np.float32), np.empty(length + LANES, np.float32)
+        line, z = np.zeros(plane + behind + LANES, np.float32), np.empty(length + LANES, np.float32)
         for number in range(piece * n * c // pieces, (piece + 1) * n * c // pieces):
             sample, channel = number // c, number % c
             lay_out_plane(
@@ -69,7 +84,9 @@ def _forward(
 
 
 @jit
-def _input_gradient(delta, w, dx, stride, before, rows, pitch, part, entries, offset, pieces):
+def _input_gradient(
+    delta, w, dx, stride, before, rows, pitch, behind, part, entries, offset, pieces
+):
     """∂L/∂X (eq. 1.9) for the pixels of one `part`: (row, column, rows, columns, length)."""
     n, f, oh, ow = delta.shape
     c, height, width = dx.shape[1:]
@@ -78,7 +95,7 @@ def _input_gradient(delta, w, dx, stride, before, rows, pitch, part, entries, of
     plane = rows * pitch
     flat, flat_dx = delta.reshape(-1), dx.reshape(-1)
     for piece in prange(pieces):
-        line = np.zeros(maps * plane + LANES, np.float32)
+        line = np.zeros(maps * plane + behind + LANES, np.float32)
         z = np.empty(length + LANES, np.float32)
         nothing, weights = np.zeros(1, np.float32), np.empty(maps * count, np.float32)
         for number in range(piece * n * c // pieces, (piece + 1) * n * c // pieces):
@@ -99,7 +116,7 @@ def _input_gradient(delta, w, dx, stride, before, rows, pitch, part, entries, of
 
 
 @jit
-def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, offset, pieces):
+def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, behind, offset, pieces):
     """∂L/∂W (eq. 1.12), summed over the batch: a map belongs to one thread."""
     n, f, oh, ow = delta.shape
     c, height, width = x.shape[1:]
@@ -110,7 +127,8 @@ def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, offset, pieces):
     for piece in prange(pieces):
         # As many samples at a time as stay in the nearest cache: a sum is finished once for them.
         some = min(n, max(1, NEAR // plane))
-        line, d = np.zeros(some * plane, np.float32), np.zeros(some * oh * pitch, np.float32)
+        line = np.zeros(some * plane + behind, np.float32)
+        d = np.zeros(some * oh * pitch, np.float32)
         sums = np.zeros(blocks * COLUMNS, np.float32)
         zero, where = np.zeros(1, np.int64), np.empty(blocks * COLUMNS, np.int64)
         for k in range(blocks * COLUMNS):
@@ -152,7 +170,7 @@ def conv2d(x, w, stride, padding, dilation, bias, more):
     y = np.empty((len(x), len(w), *lines.out), np.float32)
     _forward(
         np.ascontiguousarray(x), np.ascontiguousarray(w), start, y, padding, lines.parts,
-        lines.rows, lines.pitch, lines.offset, lines.length, lines.out,
+        lines.rows, lines.pitch, lines.behind, lines.offset, lines.length, lines.out,
         _pieces(x.shape[0] * x.shape[1]), *more,
     )  # fmt: skip
     return y
@@ -166,7 +184,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     delta, w = np.ascontiguousarray(delta), np.ascontiguousarray(w).reshape(len(w), -1)
     for part in lines.parts:
         _input_gradient(
-            delta, w, dx, stride, lines.before, lines.rows, lines.pitch,
+            delta, w, dx, stride, lines.before, lines.rows, lines.pitch, lines.behind,
             (part.row, part.column, *part.size, part.length), part.entries, part.offset,
             _pieces(len(delta) * groups),
         )  # fmt: skip
@@ -179,6 +197,6 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation):
     dw = np.empty((delta.shape[1], kernel[0] * kernel[1]), np.float32)
     _weight_gradient(
         np.ascontiguousarray(delta), np.ascontiguousarray(x), dw, padding, lines.parts,
-        lines.rows, lines.pitch, lines.offset, _pieces(delta.shape[1]),
+        lines.rows, lines.pitch, lines.behind, lines.offset, _pieces(delta.shape[1]),
     )  # fmt: skip
     return dw.reshape(-1, 1, *kernel)

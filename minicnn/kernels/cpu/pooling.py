@@ -3,6 +3,7 @@
 import numpy as np
 from numba import prange
 
+from minicnn.kernels import plain
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.pooling_rows import make_max_row
@@ -140,6 +141,18 @@ def _adaptive_avg_pool2d(x, y):
                 y[plane // c, plane % c, r, q] = total / ((bottom - top) * (right - left))
 
 
+@jit(reorder=True)
+def _plane_means(x, y):
+    """The mean of each plane: x (planes, places) → y (planes)."""
+    planes, places = x.shape
+    flat = x.reshape(-1)
+    for plane in prange(planes):
+        start, total = np.uint64(plane * places), 0.0
+        for q in range(np.uint64(places)):
+            total += np.float64(flat[start + q])
+        y[plane] = total / places
+
+
 @jit
 def _max_pool2d_gradient(delta, argmax, dx):
     n, c, oh, ow = delta.shape
@@ -222,8 +235,21 @@ def adaptive_max_pool2d(x, out):
 @through_float32
 def adaptive_avg_pool2d(x, out):
     y = np.empty((*x.shape[:2], *out), x.dtype)
+    if tuple(out) == (1, 1):  # the end of most networks: one number a map
+        n, c, height, width = x.shape
+        _plane_means(np.ascontiguousarray(x).reshape(n * c, height * width), y.reshape(-1))
+        return y
     _adaptive_avg_pool2d(np.ascontiguousarray(x), y)
     return y
+
+
+@register("adaptive_avg_pool2d_gradient", "cpu")
+def adaptive_avg_pool2d_gradient(delta, size):
+    if delta.shape[2:] != (1, 1):
+        return plain.adaptive_avg_pool2d_gradient(delta, size)
+    dx = np.empty((*delta.shape[:2], *size), delta.dtype)
+    dx[:] = delta / (size[0] * size[1])
+    return dx
 
 
 @register("max_pool2d_gradient", "cpu")
