@@ -39,7 +39,7 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    # What a new tensor has, until it is set: most are made in the middle of a network, and forgotten.
+    # What a new tensor has until it is set. Most are made inside a network, and soon forgotten.
     _grad = None
     _requires_grad = False
     _source = None  # (node, output number), unless this is a leaf

@@ -37,6 +37,27 @@ def matmul(a, b):
         return np.matmul(a, b)
 
 
+@register("linear", "plain")
+def linear(x, w, bias):
+    """Z = X Wᵀ + b, eq. 1.10 for each row of X (rows, in); W (out, in)."""
+    z = find("matmul")(x, w.T)
+    if bias is not None:
+        z += bias
+    return z
+
+
+@register("linear_input_gradient", "plain")
+def linear_input_gradient(delta, w):
+    """∂L/∂X = δ W."""
+    return find("matmul")(delta, w)
+
+
+@register("linear_weight_gradient", "plain")
+def linear_weight_gradient(delta, x):
+    """∂L/∂W = δᵀ X, the sum over the rows."""
+    return find("matmul")(delta.T, x)
+
+
 def _places(kernel, stride, dilation, out):
     """For every kernel entry (i, j): the slices of a padded input under it, one place a window."""
     for i in range(kernel[0]):

@@ -104,22 +104,9 @@ def _pack(w, entries, packed, swap):
 
 @jit
 def _correlate(
-    lines,
-    sizes,
-    offset,
-    packed,
-    start,
-    y,
-    kind,
-    length,
-    pitch,
-    out,
-    target,
-    group,
-    norm,
-    residual,
-    act,
-):
+    lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, norm,
+    residual, act,
+):  # fmt: skip
     """Rectangle by rectangle, for each image and map: z[o] = b + Σ_k w[k] · line[offset[k] + o].
 
     Args:

@@ -44,23 +44,9 @@ def _copy_windows(z, pitch, out, y, target):
 
 @jit
 def _forward(
-    x,
-    w,
-    start,
-    y,
-    padding,
-    parts,
-    rows,
-    pitch,
-    behind,
-    offset,
-    length,
-    out,
-    pieces,
-    norm,
-    residual,
-    act,
-):
+    x, w, start, y, padding, parts, rows, pitch, behind, offset, length, out, pieces, norm,
+    residual, act,
+):  # fmt: skip
     """Z = W ⊗ X + b (eq. 1.5) for every map; `norm`, `residual`, `act`: see `finish`."""
     n, c, height, width = x.shape
     f = w.shape[0]

@@ -103,7 +103,7 @@ class Part(NamedTuple):
 
 
 class BackLines(NamedTuple):
-    """How δ is laid out for the input gradient: `before` zeros above and to the left, in `pitch`."""
+    """How δ is laid out for the input gradient: `before` zeros above and left, in `pitch`."""
 
     before: tuple
     rows: int
