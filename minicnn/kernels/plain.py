@@ -37,6 +37,18 @@ def matmul(a, b):
         return np.matmul(a, b)
 
 
+@register("scale_maps", "plain")
+def scale_maps(x, scale):
+    """Every map of x (N, C, H, W) times its number in scale (N, C, 1, 1)."""
+    return x * scale
+
+
+@register("scale_maps_gradient", "plain")
+def scale_maps_gradient(delta, x, scale):
+    """∂L/∂x = δ ⊙ scale; ∂L/∂scale sums δ ⊙ x over the map."""
+    return delta * scale, (delta * x).sum(axis=(2, 3), keepdims=True)
+
+
 @register("linear", "plain")
 def linear(x, w, bias):
     """Z = X Wᵀ + b, eq. 1.10 for each row of X (rows, in); W (out, in)."""
