@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels import plain
-from minicnn.kernels.cpu import depthwise, depthwise_lines
+from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd
 from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import laid_out
@@ -303,6 +303,15 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
         return plain.conv2d(x, w, stride, padding, dilation, groups, *after)
     (n, c, *size), (f, per_group, *kernel) = x.shape, w.shape
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
+    start = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
+    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, lines.out):
+        y = winograd.convolve(
+            np.ascontiguousarray(x),
+            lambda rows: _weights(w, 1, _every_entry(kernel), rows, False),
+            f, start, tuple(padding), lines.out, False, _more(norm, residual, act),
+        )  # fmt: skip
+        if y is not None:
+            return y
     y = np.empty((n, f, *lines.out), np.float32)
     kind = _choose(f // groups, lines.length)
     room = _LANES[kind]
@@ -311,7 +320,6 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     else:
         source = np.ascontiguousarray(x).reshape(-1)
     packed = _weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
-    start = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
     start = start.reshape(groups, f // groups)
     sizes = n, c * lines.plane, per_group * lines.plane
     oh, ow = lines.out
@@ -331,6 +339,16 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
         return plain.conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups)
     (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
     maps, c, (height, width) = f // groups, per_group * groups, size
+    if winograd.suits(f, c, kernel, stride, padding, dilation, groups, size):
+        # A convolution of δ with the kernels turned by 180° (1.9), padded by the rest.
+        rest = tuple(2 - p for p in padding)
+        dx = winograd.convolve(
+            np.ascontiguousarray(delta),
+            lambda rows: _weights(w, 1, _every_entry(kernel), rows, True),
+            c, np.zeros(c, np.float32), rest, tuple(size), True, _NOTHING_MORE,
+        )  # fmt: skip
+        if dx is not None:
+            return dx
     lines = back_lines_of(maps, tuple(size), tuple(kernel), stride, padding, dilation, tuple(out))
     dx = np.empty((n, c, height, width), np.float32)
     start = np.zeros((groups, per_group), np.float32)

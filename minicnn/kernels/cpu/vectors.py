@@ -56,7 +56,7 @@ _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, WIDTH)
 _MASK = ir.VectorType(ir.IntType(1), WIDTH)
-_ZERO = ir.Constant(_VECTOR, [0.0] * WIDTH)
+ZERO = ir.Constant(_VECTOR, [0.0] * WIDTH)
 
 
 class Code:
@@ -88,7 +88,7 @@ class Code:
         kind = ir.FunctionType(_VECTOR, [pointer.type, _INT32, _MASK, _VECTOR])
         name = f"llvm.masked.load.v{WIDTH}f32.p0"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [pointer, ir.Constant(_INT32, 4), mask, _ZERO])
+        return self.builder.call(function, [pointer, ir.Constant(_INT32, 4), mask, ZERO])
 
     def store(self, vector, pointer):
         pointer = self.builder.bitcast(pointer, _VECTOR.as_pointer())
@@ -116,6 +116,14 @@ class Code:
         name = f"llvm.fma.v{WIDTH}f32"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [a, b, c])
+
+    def sum_of(self, vector):
+        """The sum of the lanes, added up in pairs, always the same ones."""
+        kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
+        name = f"llvm.vector.reduce.fadd.v{WIDTH}f32"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        zero = ir.Constant(_FLOAT, 0.0)
+        return self.builder.call(function, [zero, vector], fastmath=("reassoc",))
 
     def lanes_below(self, count):
         """The mask of the lanes 0 … count − 1."""
@@ -260,14 +268,9 @@ def make_dots(rows, columns):
                 )
                 return add(sums, lambda p: code.load_some(p, tail), *here, done)
 
-            sums = code.loop(images, [_ZERO] * (rows * columns), image)
-            kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
-            name = f"llvm.vector.reduce.fadd.v{WIDTH}f32"
-            reduce = cgutils.get_or_insert_function(builder.module, kind, name)
+            sums = code.loop(images, [ZERO] * (rows * columns), image)
             for k, total in enumerate(sums):
-                place = code.at(out, code.constant(k))
-                # "reassoc": the lanes may be added in pairs, always the same ones.
-                one = builder.call(reduce, [ir.Constant(_FLOAT, 0.0), total], fastmath=("reassoc",))
+                place, one = code.at(out, code.constant(k)), code.sum_of(total)
                 builder.store(builder.fadd(builder.load(place), one), place)
             return context.get_dummy_value()
 
@@ -430,8 +433,8 @@ def clear_line(_, count, y, y0):
         _over_vectors(
             code,
             count,
-            lambda i: code.store(_ZERO, code.at(y, i)),
-            lambda i, mask: code.store_some(_ZERO, code.at(y, i), mask),
+            lambda i: code.store(ZERO, code.at(y, i)),
+            lambda i, mask: code.store_some(ZERO, code.at(y, i), mask),
         )
         return context.get_dummy_value()
 
