@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicnn.kernels import find, kernels
-from minicnn.kernels.cpu import convolution, winograd
+from minicnn.kernels.cpu import convolution, winograd, winograd_gradient
 from minicnn.kernels.threads import get_num_threads, set_num_threads
 
 LEAST = winograd.LEAST
@@ -58,6 +58,40 @@ def test_equals_the_formula(seed, n, c, f, size, padding):
     delta = rng.standard_normal(exact.shape).astype("float32")
     dx, exact = both("conv2d_input_gradient", delta, w, size, *options)
     assert error(dx, exact) < 2e-6
+    dw, exact = both("conv2d_weight_gradient", delta, x, (3, 3), *options)
+    assert error(dw, exact) < 2e-6
+
+
+def test_the_weight_gradient_is_used_and_keeps_to_what_is_finite(monkeypatch):
+    results = []
+
+    def watched(*arguments, original=winograd_gradient.weight_gradient):
+        results.append(original(*arguments))
+        return results[-1]
+
+    monkeypatch.setattr(winograd_gradient, "weight_gradient", watched)
+    rng, x, _ = made(5, 2, LEAST, LEAST + 1, (9, 8))
+    options = (1, 1), (1, 1), (1, 1), 1
+    delta = rng.standard_normal((2, LEAST + 1, 9, 8)).astype("float32")
+    dw = find("conv2d_weight_gradient")(delta, x, (3, 3), *options)
+    assert results[0] is dw
+    x[0, 3, 0, 0] = np.inf  # the corner: five of the nine entries never see it
+    dw = find("conv2d_weight_gradient")(delta, x, (3, 3), *options)
+    assert results[1] is None
+    finite = np.isfinite(dw)
+    assert finite[:, [0, 1, 2, 4]].all()
+    assert (finite.sum(axis=(2, 3))[:, 3] == 5).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_weight_gradient_is_right_for_any_number_of_parts(threads, monkeypatch):
+    monkeypatch.setattr(winograd_gradient, "get_num_threads", lambda: threads)
+    rng, x, _ = made(6, 2, LEAST + 7, LEAST + 20, (5, 11))
+    delta = rng.standard_normal((2, LEAST + 20, 5, 11)).astype("float32")
+    arguments = delta, x, (3, 3), (1, 1), (1, 1), (1, 1), 1
+    dw, exact = both("conv2d_weight_gradient", *arguments)
+    assert error(dw, exact) < 2e-6
+    assert np.array_equal(find("conv2d_weight_gradient")(*arguments), dw)
 
 
 def test_is_used_where_it_is_meant_to_be(used):

@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels import plain
-from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd
+from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd, winograd_gradient
 from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import laid_out
@@ -378,6 +378,12 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
     (n, f, oh, ow), (_, c, *size), kernel = delta.shape, x.shape, tuple(kernel)
     maps, per_group = f // groups, c // groups
+    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, (oh, ow)):
+        dw = winograd_gradient.weight_gradient(
+            np.ascontiguousarray(delta), np.ascontiguousarray(x), padding
+        )
+        if dw is not None:
+            return dw
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     if lines.copied:
         source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind)

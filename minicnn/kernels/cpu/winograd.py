@@ -69,7 +69,7 @@ def _kernels_in(packed, u, turned):
 
 
 @njit
-def _apart(size):
+def apart(size):
     """A distance of 16 streams that are written side by side, such that they fit into the cache.
 
     The nearest cache finds a place for a number by the last 12 bits of its address: streams whose
@@ -97,6 +97,30 @@ def _four_rows(x, plane, height, width, top, left, pixels, row):
             split_line(width, x, start, pixels, even + 1, pixels, odd + 1)
 
 
+@njit
+def pixel_tiles(x, shape, first, last, down, across, padding, pixels, row, v, line, point):
+    """V of rows `first` … `last` − 1 of tiles, for all channels: (16, channels, tiles).
+
+    Args:
+        x: flat; shape: (N, C, H, W). down, across: how many tiles an image has.
+        pixels: 8 times `row` zeros at first, to work with; `row` ≥ across + 2 · WIDTH.
+        line, point: distances in v from one channel and one entry to the next; a line has room for
+            a vector behind the last tile.
+    """
+    _, channels, height, width = shape
+    used = (last - first) * across
+    for channel in range(channels):
+        for number in range(first, last):
+            image, top = number // down, number % down * 2 - padding[0]
+            plane = (image * channels + channel) * height * width
+            _four_rows(x, plane, height, width, top, padding[1], pixels, row)
+            tiles_in(across, pixels, 0, row, v, channel * line + (number - first) * across, point)
+        # What stands behind the last tile is multiplied, too. Left over from another use of this
+        # memory, it could be numbers that take a processor a hundred times as long.
+        for k in range(POINTS):
+            clear_line(line - used, v, k * point + channel * line + used)
+
+
 @jit
 def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, residual, act):
     """Y = W ⊗ X + b by tiles.
@@ -108,7 +132,7 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, resid
         tile_rows: how many rows of tiles are worked on at a time.
         norm, residual, act: see `finish`.
     """
-    n, c, height, width = x.shape
+    n, c = x.shape[:2]
     f, oh, ow = y.shape[1:]
     blocks, rows = shape
     lanes = _LANES[kind]
@@ -117,7 +141,7 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, resid
     total = n * down
     line = (across * tile_rows + lanes - 1) // lanes * lanes
     v_line = line + WIDTH  # whole vectors are written, also behind the last tile
-    v_point, m_point = _apart(c * v_line), _apart(blocks * rows * line)
+    v_point, m_point = apart(c * v_line), apart(blocks * rows * line)
     more = act != 0 or len(norm) > 0 or len(residual) > 0
     row = across + 2 * WIDTH
     offset = np.arange(c) * v_line
@@ -127,18 +151,9 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, resid
         m = np.empty(POINTS * m_point + WIDTH, np.float32)
         pixels = np.zeros(8 * row + WIDTH, np.float32)
         nothing = np.zeros(rows, np.float32)
-        for channel in range(c):
-            for number in range(first, last):
-                image, top = number // down, number % down * 2 - padding[0]
-                plane = (image * c + channel) * height * width
-                _four_rows(flat, plane, height, width, top, padding[1], pixels, row)
-                target = channel * v_line + (number - first) * across
-                tiles_in(across, pixels, 0, row, v, target, v_point)
-            # What stands behind the last tile is multiplied, too. Left over from another use of
-            # this memory, it could be numbers that take a processor a hundred times as long.
-            used = (last - first) * across
-            for k in range(POINTS):
-                clear_line(v_line - used, v, k * v_point + channel * v_line + used)
+        pixel_tiles(
+            flat, x.shape, first, last, down, across, padding, pixels, row, v, v_line, v_point
+        )
         for k in range(POINTS):
             for block in range(blocks):
                 a0 = (k * blocks + block) * c * rows

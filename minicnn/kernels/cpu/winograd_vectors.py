@@ -1,4 +1,4 @@
-"""The three changes of basis of `winograd.py`, written as vector instructions.
+"""The changes of basis of `winograd.py`, forward and backward, written as vector instructions.
 
 In each, neighbouring tiles (or maps) lie in the lanes of a vector, so that the sums of the formulas
 are sums of whole vectors.
@@ -209,5 +209,74 @@ def kernels_in(_, w, w0, rows, turned, u, u0, point):
             for j in range(4):
                 code.store(line[j], code.at(u, builder.mul(point, code.constant(4 * i + j))))
         return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def deltas_in(_, d, place00, place01, place10, place11, v, v0, point):
+    """A δ Aᵀ for the tile whose four δ, with WIDTH maps each, are at these places of d.
+
+    Entry k of the result goes to ``v[v0 + k * point]`` and what follows.
+    """
+    index = types.intp
+    signature = types.void(d, index, index, index, index, v, index, index)
+
+    def generate(context, builder, signature, arguments):
+        code = Code(context, builder, signature)
+        d, *places, v, v0, point = arguments
+        d, v = code.data(0, d), code.at(code.data(5, v), v0)
+        four = [code.load(code.at(d, place)) for place in places]
+
+        def spread(a, b):
+            """A (a, b)."""
+            return a, builder.fadd(a, b), builder.fsub(a, b), builder.fsub(ZERO, b)
+
+        columns = [spread(four[j], four[2 + j]) for j in range(2)]
+        for i in range(4):
+            for j, entry in enumerate(spread(columns[0][i], columns[1][i])):
+                code.store(entry, code.at(v, builder.mul(point, code.constant(4 * i + j))))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def kernels_out(_, m, m0, point, parts, part, w, w0, row):
+    """Gᵀ M G for one channel and WIDTH maps; M is the sum of `parts` tables. Returns 0 · Σ.
+
+    Entry k of a table is at ``m[m0 + k * point]``, that of the next ``part`` further. Entry e of
+    the kernels goes to ``w[w0 + e * row]``. What is returned is NaN if one of them is not finite.
+    """
+    index = types.intp
+    signature = types.float32(m, index, index, index, index, w, index, index)
+
+    def generate(context, builder, signature, arguments):
+        code = Code(context, builder, signature)
+        m, m0, point, parts, part, w, w0, row = arguments
+        m, w = code.at(code.data(0, m), m0), code.at(code.data(5, w), w0)
+
+        def add(number, sums):
+            table = code.at(m, builder.mul(number, part))
+            read = [
+                code.load(code.at(table, builder.mul(point, code.constant(k)))) for k in range(16)
+            ]
+            return [builder.fadd(total, one) for total, one in zip(sums, read, strict=True)]
+
+        sums = code.loop(parts, [ZERO] * 16, add)
+
+        def gather(a, b, c, d):
+            """Gᵀ (a, b, c, d)."""
+            both = builder.fmul(_HALF, builder.fadd(b, c))
+            difference = builder.fmul(_HALF, builder.fsub(b, c))
+            return builder.fadd(a, both), difference, builder.fadd(both, d)
+
+        columns = [gather(*[sums[4 * i + j] for i in range(4)]) for j in range(4)]
+        total = ZERO
+        for i in range(3):
+            for j, entry in enumerate(gather(*[column[i] for column in columns])):
+                code.store(entry, code.at(w, builder.mul(row, code.constant(3 * i + j))))
+                total = code.multiply_add(entry, ZERO, total)
+        return code.sum_of(total)
 
     return signature, generate
