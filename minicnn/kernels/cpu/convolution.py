@@ -42,7 +42,7 @@ CACHE = 64 * 2**10  # floats that a stretch of lines may have to stay in the cac
 MAPS_TO_TURN, STEPS_TO_TURN = 12, 16
 DELTA_CACHE = 192 * 2**10  # floats of δ that the weight gradient goes through at a time
 
-_tile0, _tile1, _tile2, _tile3 = (make_tile(*shape) for shape in TILES)
+_tile0, _tile1, _tile2 = (make_tile(*shape) for shape in TILES)
 _dots = make_dots(*DOTS)
 _ROWS = tuple(rows for rows, _ in TILES)
 _LANES = tuple(vectors * WIDTH for _, vectors in TILES)
@@ -104,9 +104,8 @@ def _pack(w, entries, packed, swap):
 
 @jit
 def _correlate(
-    lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, norm,
-    residual, act,
-):  # fmt: skip
+    lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
+):
     """Rectangle by rectangle, for each image and map: z[o] = b + Σ_k w[k] · line[offset[k] + o].
 
     Args:
@@ -116,8 +115,8 @@ def _correlate(
         length, pitch, out: see `Lines`.
         target: distances in y from one image, map, row and column to the next; the first place.
         group: how many rectangles, one after the other, are worked on as a piece.
-        norm, residual, act: what is done with a piece's results while they are in the cache: see
-            `finish`; then y's rows follow each other without gaps.
+        after: what is done with a piece's results while they are in the cache (see `finish`), or
+            None. If something is, y's rows follow each other without gaps.
     """
     groups, blocks, steps, rows = packed.shape
     maps = start.shape[1]
@@ -128,7 +127,6 @@ def _correlate(
     total = images * per_image
     pieces = (total + group - 1) // group
     to_image, to_map, to_row, to_column, to_first = target
-    more = act != 0 or len(norm) > 0 or len(residual) > 0
     dense = pitch == out[1] and to_column == 1 and to_row == pitch
     for piece in prange(pieces):
         scratch = np.empty(_MOST, np.float32)
@@ -153,10 +151,8 @@ def _correlate(
                         _tile0(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
                     elif kind == 1:
                         _tile1(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
-                    elif kind == 2:
-                        _tile2(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
                     else:
-                        _tile3(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                        _tile2(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
                     if direct:
                         continue
                     # Only windows are copied: the first out[1] places of each row of the line.
@@ -174,7 +170,7 @@ def _correlate(
                                 step = np.uint64(to_column)
                                 for q in range(np.uint64(count)):
                                     y[np.uint64(here) + q * step] = scratch[np.uint64(there) + q]
-                if not more:
+                if after is None:
                     continue
                 # What the piece's rectangles have written, image by image: y has no gaps then.
                 first, last = piece * group, min(total, (piece + 1) * group)
@@ -186,7 +182,7 @@ def _correlate(
                     for i in range(used):
                         f = g * maps + block * rows + i
                         place = to_first + image * to_image + f * to_map + begin
-                        finish(y, place, end - begin, norm, f, residual, act)
+                        finish(y, place, end - begin, f, after)
 
 
 @jit
@@ -254,14 +250,7 @@ def _weights(w, groups, entries, rows, swap):
     return packed
 
 
-# No normalisation, no shortcut, no activation.
-_NO_NORM, _NO_RESIDUAL = np.empty((0, 0), np.float32), np.empty(0, np.float32)
-_NOTHING_MORE = _NO_NORM, _NO_RESIDUAL, 0
-
-
-def _run(
-    lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, more=_NOTHING_MORE
-):
+def _run(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, after=None):
     """`_correlate`, in pieces that suit the cache and the threads."""
     lanes = _LANES[kind]
     total = sizes[0] * -(-length // lanes)
@@ -269,7 +258,7 @@ def _run(
     fits = int(CACHE / max(1.0, per_lane * lanes))
     group = max(1, min(fits, -(-total // get_num_threads())))
     _correlate(
-        lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, *more
+        lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
     )
 
 
@@ -282,25 +271,27 @@ def _is_direct(*arrays):
     return all(a.dtype == np.float32 and a.size for a in arrays)
 
 
-def _more(norm, residual, act):
-    """What `finish` wants."""
+def _after(norm, residual, act):
+    """What `finish` wants; None: nothing is to be done."""
+    if norm is None and residual is None and act is None:
+        return None
     return (
-        _NO_NORM if norm is None else np.array(norm, np.float32),
-        _NO_RESIDUAL if residual is None else np.ascontiguousarray(residual).reshape(-1),
+        np.empty((0, 0), np.float32) if norm is None else np.array(norm, np.float32),
+        np.empty(0, np.float32) if residual is None else np.ascontiguousarray(residual).reshape(-1),
         ACTIVATIONS[act],
     )
 
 
 @register("conv2d", "cpu")
 def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residual=None, act=None):
-    after = bias, norm, residual, act
+    rest = bias, norm, residual, act
     if groups > 1 and groups == x.shape[1]:
         if depthwise.lines_take(x, w):
-            more = _more(norm, residual, act)
-            return depthwise_lines.conv2d(x, w, stride, padding, dilation, bias, more)
-        return plain.finished(depthwise.conv2d(x, w, stride, padding, dilation), *after)
+            after = _after(norm, residual, act)
+            return depthwise_lines.conv2d(x, w, stride, padding, dilation, bias, after)
+        return plain.finished(depthwise.conv2d(x, w, stride, padding, dilation), *rest)
     if not _is_direct(x, w):
-        return plain.conv2d(x, w, stride, padding, dilation, groups, *after)
+        return plain.conv2d(x, w, stride, padding, dilation, groups, *rest)
     (n, c, *size), (f, per_group, *kernel) = x.shape, w.shape
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     start = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
@@ -308,7 +299,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
         y = winograd.convolve(
             np.ascontiguousarray(x),
             lambda rows: _weights(w, 1, _every_entry(kernel), rows, False),
-            f, start, tuple(padding), lines.out, False, _more(norm, residual, act),
+            f, start, tuple(padding), lines.out, False, _after(norm, residual, act),
         )  # fmt: skip
         if y is not None:
             return y
@@ -326,7 +317,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     target = f * oh * ow, oh * ow, ow, 1, 0
     _run(
         source, sizes, lines.offset, packed, start, y.reshape(-1), kind,
-        lines.length, lines.pitch, lines.out, target, _more(norm, residual, act),
+        lines.length, lines.pitch, lines.out, target, _after(norm, residual, act),
     )  # fmt: skip
     return y
 
@@ -345,7 +336,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
         dx = winograd.convolve(
             np.ascontiguousarray(delta),
             lambda rows: _weights(w, 1, _every_entry(kernel), rows, True),
-            c, np.zeros(c, np.float32), rest, tuple(size), True, _NOTHING_MORE,
+            c, np.zeros(c, np.float32), rest, tuple(size), True, None,
         )  # fmt: skip
         if dx is not None:
             return dx

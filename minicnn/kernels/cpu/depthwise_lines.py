@@ -44,10 +44,9 @@ def _copy_windows(z, pitch, out, y, target):
 
 @jit
 def _forward(
-    x, w, start, y, padding, parts, rows, pitch, behind, offset, length, out, pieces, norm,
-    residual, act,
-):  # fmt: skip
-    """Z = W ⊗ X + b (eq. 1.5) for every map; `norm`, `residual`, `act`: see `finish`."""
+    x, w, start, y, padding, parts, rows, pitch, behind, offset, length, out, pieces, after
+):
+    """Z = W ⊗ X + b (eq. 1.5) for every map; `after`: see `finish`."""
     n, c, height, width = x.shape
     f = w.shape[0]
     plane = parts[0] * parts[1] * rows * pitch
@@ -66,7 +65,8 @@ def _forward(
                     _tile(steps, weights, f_ * steps, offset, 0, line, o, start, f_, z, o, 0)
                 first = (sample * f + f_) * out[0] * out[1]
                 _copy_windows(z, pitch, out, flat_y, (out[1], 1, first))
-                finish(flat_y, first, out[0] * out[1], norm, f_, residual, act)
+                if after is not None:
+                    finish(flat_y, first, out[0] * out[1], f_, after)
 
 
 @jit
@@ -149,15 +149,15 @@ def _pieces(planes):
     return min(planes, 4 * get_num_threads())
 
 
-def conv2d(x, w, stride, padding, dilation, bias, more):
-    """Z, with as many groups as x has channels; `more`: what `finish` wants."""
+def conv2d(x, w, stride, padding, dilation, bias, after):
+    """Z, with as many groups as x has channels; `after`: see `finish`."""
     start = np.zeros(len(w), np.float32) if bias is None else np.ascontiguousarray(bias)
     lines = lines_of(1, x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.empty((len(x), len(w), *lines.out), np.float32)
     _forward(
         np.ascontiguousarray(x), np.ascontiguousarray(w), start, y, padding, lines.parts,
         lines.rows, lines.pitch, lines.behind, lines.offset, lines.length, lines.out,
-        _pieces(x.shape[0] * x.shape[1]), *more,
+        _pieces(x.shape[0] * x.shape[1]), after,
     )  # fmt: skip
     return y
 

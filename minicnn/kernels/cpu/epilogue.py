@@ -45,11 +45,14 @@ def activate(y, start, length, residual, act):
 
 
 @_inner
-def finish(y, start, length, norm, channel, residual, act):
+def finish(y, start, length, channel, after):
     """y ← f((y − μ) · a + β + r) for `length` numbers of one channel.
 
-    `norm` holds, one after the other, the μ, the a and the β of all channels, or nothing.
+    `after` is (norm, residual, act), the last two as for `activate`; `norm` holds, one after the
+    other, the μ, the a and the β of all channels, or nothing. Kernels take None for `after`, too:
+    then nothing follows, and they are compiled without this.
     """
+    norm, residual, act = after
     begin = np.uint64(start)
     if len(norm):
         middle, a, shift = norm[0, channel], norm[1, channel], norm[2, channel]

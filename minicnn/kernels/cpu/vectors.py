@@ -44,13 +44,11 @@ WIDTH, REGISTERS = _width()
 
 # (rows, vectors) of the rectangles: rows · vectors sums, `vectors` vectors of x and a weight fit
 # into the registers. Which one wastes least depends on how many maps there are.
-TILES = ((14, 2), (8, 3), (6, 4), (4, 6)) if REGISTERS == 32 else ((6, 2), (4, 2), (2, 4), (1, 8))
+TILES = ((14, 2), (8, 3), (6, 4)) if REGISTERS == 32 else ((6, 2), (4, 2), (2, 4))
 DOTS = (4, 6) if REGISTERS == 32 else (2, 4)
 # Where each map has a channel of its own, there is a single row.
 ALONE_TILE, ALONE_DOTS = (1, 8), (1, 9)
-OUTERS = (
-    ((14, 2), (28, 1), (9, 3), (7, 4)) if REGISTERS == 32 else ((6, 2), (12, 1), (4, 3), (3, 4))
-)
+OUTERS = ((14, 2), (28, 1), (9, 3)) if REGISTERS == 32 else ((6, 2), (12, 1), (4, 3))
 
 _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)

@@ -26,7 +26,7 @@ from minicnn.kernels.workspace import workspace
 PLACES, LONG_PLACES = 400, 3200
 SUMS = 96 * 2**10  # floats of ∂L/∂W that one thread adds up at a time
 
-_outer0, _outer1, _outer2, _outer3 = (make_outer(*shape) for shape in OUTERS)
+_outer0, _outer1, _outer2 = (make_outer(*shape) for shape in OUTERS)
 _ROWS = tuple(rows for rows, _ in OUTERS)
 _LANES = tuple(vectors * WIDTH for _, vectors in OUTERS)
 
@@ -106,11 +106,8 @@ def _sum_up(panels, lines, sizes, first, out, pitch, dw, kind, parts, at_once):
                         elif kind == 1:
                             _outer1(count, tall, long, lines, x0, first, i0, image_size, pitch,
                                     d, d0, d_image, sums, o0)  # fmt: skip
-                        elif kind == 2:
-                            _outer2(count, tall, long, lines, x0, first, i0, image_size, pitch,
-                                    d, d0, d_image, sums, o0)  # fmt: skip
                         else:
-                            _outer3(count, tall, long, lines, x0, first, i0, image_size, pitch,
+                            _outer2(count, tall, long, lines, x0, first, i0, image_size, pitch,
                                     d, d0, d_image, sums, o0)  # fmt: skip
         # The sums lie k after k, ∂L/∂W map after map.
         begin, end = low * rows, min(high * rows, steps)

@@ -39,7 +39,7 @@ POINTS = 16
 LEAST = 24  # channels, and maps: with fewer the additions are not few
 CACHE = 768 * 2**10  # floats of V and M that one thread works on at a time
 
-_tile0, _tile1, _tile2, _tile3 = (make_tile(*shape) for shape in TILES)
+_tile0, _tile1, _tile2 = (make_tile(*shape) for shape in TILES)
 _ROWS = tuple(rows for rows, _ in TILES)
 _LANES = tuple(vectors * WIDTH for _, vectors in TILES)
 
@@ -122,7 +122,7 @@ def pixel_tiles(x, shape, first, last, down, across, padding, pixels, row, v, li
 
 
 @jit
-def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, residual, act):
+def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, after):
     """Y = W ⊗ X + b by tiles.
 
     Args:
@@ -130,7 +130,7 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, resid
         zeros: one number for each piece of the work, NaN where a result was not finite.
         kind: which of the TILES. shape: (blocks, rows) of u. padding: zeros around x.
         tile_rows: how many rows of tiles are worked on at a time.
-        norm, residual, act: see `finish`.
+        after: see `finish`.
     """
     n, c = x.shape[:2]
     f, oh, ow = y.shape[1:]
@@ -142,7 +142,6 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, resid
     line = (across * tile_rows + lanes - 1) // lanes * lanes
     v_line = line + WIDTH  # whole vectors are written, also behind the last tile
     v_point, m_point = apart(c * v_line), apart(blocks * rows * line)
-    more = act != 0 or len(norm) > 0 or len(residual) > 0
     row = across + 2 * WIDTH
     offset = np.arange(c) * v_line
     for piece in prange(len(zeros)):
@@ -163,10 +162,8 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, resid
                         _tile0(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, line)
                     elif kind == 1:
                         _tile1(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, line)
-                    elif kind == 2:
-                        _tile2(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, line)
                     else:
-                        _tile3(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, line)
+                        _tile2(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, line)
         for f_ in range(f):
             for number in range(first, last):
                 image, top = number // down, number % down * 2
@@ -176,8 +173,8 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, norm, resid
                 zeros[piece] += tiles_out(
                     across, m, m0, m_point, bias[f_], flat_y, place, ow, ow, both
                 )
-                if more:
-                    finish(flat_y, place, (1 + both) * ow, norm, f_, residual, act)
+                if after is not None:
+                    finish(flat_y, place, (1 + both) * ow, f_, after)
 
 
 @lru_cache(maxsize=1024)
@@ -204,8 +201,8 @@ def suits(channels, maps, kernel, stride, padding, dilation, groups, out):
     return plain_one and not small and tuple(stride) == tuple(dilation) == (1, 1)
 
 
-def convolve(x, weights, maps, bias, padding, out, turned, more):
-    """Z, (N, maps, *out); `more`: what `finish` wants. None if a number in it is not finite.
+def convolve(x, weights, maps, bias, padding, out, turned, after):
+    """Z, (N, maps, *out); `after`: see `finish`. None if a number in it is not finite.
 
     Infinity − infinity in a tile would be NaN for results that do not see the infinity at all.
 
@@ -224,5 +221,5 @@ def convolve(x, weights, maps, bias, padding, out, turned, more):
     _kernels_in(packed, u, int(turned))
     y = np.empty((n, maps, *out), np.float32)
     zeros = np.zeros(-(-total // tile_rows), np.float32)
-    _convolve(x, u, bias, y, zeros, kind, (blocks, rows), padding, tile_rows, *more)
+    _convolve(x, u, bias, y, zeros, kind, (blocks, rows), padding, tile_rows, after)
     return y if np.isfinite(zeros).all() else None

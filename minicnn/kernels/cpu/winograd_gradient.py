@@ -23,7 +23,7 @@ from minicnn.kernels.cpu.winograd_vectors import deltas_in, kernels_out
 from minicnn.kernels.threads import get_num_threads
 from minicnn.kernels.workspace import workspace
 
-_outer0, _outer1, _outer2, _outer3 = (make_outer(*shape) for shape in OUTERS)
+_outer0, _outer1, _outer2 = (make_outer(*shape) for shape in OUTERS)
 _ROWS = tuple(rows for rows, _ in OUTERS)
 _LANES = tuple(vectors * WIDTH for _, vectors in OUTERS)
 
@@ -88,10 +88,8 @@ def _sum_tiles(x, panels, out, padding, kind, tile_rows, first, sums):
                             _outer0(1, 1, count, v, x0, where, i0, 0, 0, d, d0, 0, flat_sums, o0)
                         elif kind == 1:
                             _outer1(1, 1, count, v, x0, where, i0, 0, 0, d, d0, 0, flat_sums, o0)
-                        elif kind == 2:
-                            _outer2(1, 1, count, v, x0, where, i0, 0, 0, d, d0, 0, flat_sums, o0)
                         else:
-                            _outer3(1, 1, count, v, x0, where, i0, 0, 0, d, d0, 0, flat_sums, o0)
+                            _outer2(1, 1, count, v, x0, where, i0, 0, 0, d, d0, 0, flat_sums, o0)
 
 
 @jit
