@@ -11,6 +11,7 @@ garbage collector, together with the tensor it ends in.
 
 import itertools
 from contextvars import ContextVar
+from operator import attrgetter
 
 import numpy as np
 
@@ -25,11 +26,8 @@ _afterwards = ContextVar("minicnn_after_backward", default=None)
 class Version:
     """Counts the changes in place of one memory; all tensors that look at it share the counter."""
 
-    __slots__ = ("changes", "rewritten")
-
-    def __init__(self):
-        self.changes = 0  # of the values
-        self.rewritten = 0  # of the graph behind them
+    changes = 0  # of the values
+    rewritten = 0  # of the graph behind them
 
 
 class Node:
@@ -84,56 +82,60 @@ class Node:
                     "x.clone()"
                 )
 
-    def keep_retained(self, arrays):
+    def keep_retained(self, deltas):
         """Store the gradients of those outputs that were asked to keep theirs."""
         for i, reference in (self.retained or {}).items():
             tensor = reference()
-            if tensor is not None and i in arrays:
-                tensor._accumulate(arrays[i], False)
+            if tensor is not None and deltas[i] is not None:
+                tensor._accumulate(deltas[i], False)
 
-    def deltas(self, received):
-        """The node's δ for each output; for one that nobody used zeros, or None if it prefers."""
-        for i, (shape, dtype) in enumerate(self.outputs):
-            delta = received.get(i)
-            if delta is None and self.operation.materializes:
-                delta = np.zeros(shape, dtype)
-            yield delta
+    def materialize(self, deltas):
+        """Zeros for the δ of outputs that nobody used, unless the operation prefers None."""
+        if not self.operation.materializes:
+            return deltas
+        return [
+            np.zeros(*self.outputs[i]) if delta is None else delta for i, delta in enumerate(deltas)
+        ]
 
 
-class _Sum:
-    """The gradients that arrive at one place, added up."""
-
-    __slots__ = ("array", "own")
-
-    def __init__(self):
-        self.array, self.own = None, False
-
-    def add(self, delta, fresh):
-        if self.array is None:
-            self.array, self.own = delta, fresh
-        elif self.own and self.array.ndim:
-            self.array += delta
-        else:
-            # asarray: the sum of 0-d arrays is a NumPy scalar.
-            self.array, self.own = np.asarray(self.array + delta), True
+def _plus(total, delta):
+    """One more gradient for a sum: (array, whether it belongs to nobody else)."""
+    array, own = total
+    if own and array.ndim:
+        array += delta
+        return total
+    # asarray: the sum of 0-d arrays is a NumPy scalar.
+    return np.asarray(array + delta), True
 
 
 # -------------------------------------------------------------------------------- the walk
 
 
 def _collect(roots):
-    """All nodes that `roots` lead to, the newest first.
+    """All nodes that `roots` lead to, the newest first; {id(leaf): how many edges lead there}.
 
     Newest first is an order in which every node comes before the ones it got its inputs from: a
     result is always made after what it is made of. No recursion: a graph may be very deep.
     """
-    found, stack = set(), [r for r in roots if isinstance(r, Node)]
+    found, leaves = set(), {}
+    stack = [r for r in roots if type(r) is Node]
     while stack:
         node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack.extend(e[0] for e in node.edges if e is not None and isinstance(e[0], Node))
-    return sorted(found, key=lambda node: node.number, reverse=True)
+        if node in found:
+            continue
+        found.add(node)
+        for edge in node.edges:
+            if edge is None:
+                continue
+            source = edge[0]
+            if type(source) is Node:
+                stack.append(source)
+            else:
+                leaves[id(source)] = leaves.get(id(source), 0) + 1
+    return sorted(found, key=_number, reverse=True), leaves
+
+
+_number = attrgetter("number")
 
 
 def _leading_to(nodes, targets):
@@ -179,25 +181,26 @@ def walk(roots, deltas, retain_graph, wanted, accumulate):
     """
     accumulate = accumulate or wanted is None
     recorder = mode().recorder
-    nodes = _collect([source for source, _ in roots])
+    # A leaf's gradient is complete when as many have arrived as edges lead there.
+    nodes, pending = _collect([source for source, _ in roots])
     active = None if wanted is None else _leading_to(nodes, wanted)
     asked = {} if wanted is None else {(id(source), i): None for source, i in wanted}
+    # (id(source), output number) → (the sum of the gradients so far, whether it is ours alone)
+    arrived = {}
 
-    # How many gradients each leaf will receive: it is complete with the last of them.
-    pending = {}
-    for node in nodes:
-        for edge in node.edges:
-            if edge is not None and not isinstance(edge[0], Node):
-                pending[id(edge[0])] = pending.get(id(edge[0]), 0) + 1
-
-    received = {}  # node → {output number: _Sum}
-    at_leaf = {}  # id(leaf) → _Sum
+    def send(edge, delta, fresh):
+        source, i = edge
+        key = id(source), i
+        if active is not None and source not in active and key not in asked:
+            return  # it leads to none of the wanted edges
+        before = arrived.get(key)
+        arrived[key] = (delta, fresh) if before is None else _plus(before, delta)
 
     def leaf_complete(leaf):
-        total = at_leaf.pop(id(leaf), None)
+        total = arrived.pop((id(leaf), 0), None)
         if total is None:
             return
-        array, own = total.array, total.own and recorder is None
+        array, own = total[0], total[1] and recorder is None
         for hook in tuple(leaf._hooks or ()):
             array, own = hook(array), False
         if accumulate:
@@ -209,53 +212,59 @@ def walk(roots, deltas, retain_graph, wanted, accumulate):
         else:  # a wanted one: to others nothing is sent
             asked[id(leaf), 0] = array
 
-    def send(edge, delta, fresh):
-        source, i = edge
-        if active is not None and source not in active and (id(source), i) not in asked:
-            return  # it leads to none of the wanted edges
-        if isinstance(source, Node):
-            received.setdefault(source, {}).setdefault(i, _Sum()).add(delta, fresh)
-        else:
-            at_leaf.setdefault(id(source), _Sum()).add(delta, fresh)
+    def received_by(node):
+        """The node's δ, one for each output, None where none arrived; None if there are none."""
+        key = id(node)
+        found = [arrived.pop((key, i), None) for i in range(len(node.outputs))]
+        if not any(found):
+            return None
+        deltas = [total and total[0] for total in found]
+        if node.hooks:
+            for i, hook in tuple(node.hooks):
+                if deltas[i] is not None:
+                    deltas[i] = hook(deltas[i])
+        if node.retained:
+            node.keep_retained(deltas)
+        if asked:
+            for i, delta in enumerate(deltas):
+                if delta is not None and (key, i) in asked:
+                    asked[key, i] = delta
+        return deltas
 
     for edge, delta in zip(roots, deltas, strict=True):
         send(edge, delta, False)
     for source, _ in roots:
-        if not isinstance(source, Node) and not pending.get(id(source)):
+        if type(source) is not Node and not pending.get(id(source)):
             leaf_complete(source)
 
-    for node in nodes:
-        sums = received.pop(node, None)
-        gradients = ()
-        if sums is not None:
-            arrays = {i: s.array for i, s in sums.items()}
-            for i, hook in tuple(node.hooks or ()):
-                if i in arrays:
-                    arrays[i] = hook(arrays[i])
-            node.keep_retained(arrays)
-            for i, array in arrays.items():
-                if (id(node), i) in asked:
-                    asked[id(node), i] = array
-            if active is None or node in active:
-                node.check_versions()
-                node_deltas = tuple(node.deltas(arrays))
-                gradients = node.operation.gradients(*node_deltas)
+    # Infinity and NaN are results like others, as in PyTorch; NumPy would warn.
+    with np.errstate(all="ignore"):
+        for node in nodes:
+            deltas, gradients = received_by(node), None
+            # A node whose own gradient was the goal is not run: it can be walked through later.
+            runs = deltas is not None and (active is None or node in active)
+            if runs:
+                if node.versions:
+                    node.check_versions()
+                if len(deltas) > 1:
+                    deltas = node.materialize(deltas)
+                gradients = node.operation.gradients(*deltas)
                 if recorder is not None:
-                    recorder.backward(node, node_deltas, gradients)
-        # A recorder keeps what it was shown: nobody may add into it.
-        fresh = node.operation.fresh and recorder is None
-        for k, edge in enumerate(node.edges):
-            if edge is None:
-                continue
-            if gradients and gradients[k] is not None:
-                send(edge, gradients[k], fresh)
-            if not isinstance(edge[0], Node):
-                pending[id(edge[0])] -= 1
-                if not pending[id(edge[0])]:
-                    leaf_complete(edge[0])
-        # A node whose own gradient was the goal has not run: it can be walked through later.
-        if sums is not None and not retain_graph and (active is None or node in active):
-            node.operation.free()
+                    recorder.backward(node, tuple(deltas), gradients)
+            # A recorder keeps what it was shown: nobody may add into it.
+            fresh = node.operation.fresh and recorder is None
+            for k, edge in enumerate(node.edges):
+                if edge is None:
+                    continue
+                if gradients is not None and gradients[k] is not None:
+                    send(edge, gradients[k], fresh)
+                source = edge[0]
+                if type(source) is not Node:
+                    pending[id(source)] -= 1
+                    if not pending[id(source)]:
+                        leaf_complete(source)
+            if runs and not retain_graph:
+                node.operation.free()
     return None if accumulate else [asked[id(source), i] for source, i in wanted]
 
 

@@ -39,20 +39,15 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_base",
-        "_follows",
-        "_grad",
-        "_hooks",
-        "_hooks_afterwards",
-        "_requires_grad",
-        "_source",
-        "_version",
-        "_views",
-        "array",
-    )
+    # What a new tensor has until it is set. Most are made inside a network, and soon forgotten.
+    _grad = None
+    _requires_grad = False
+    _source = None  # (node, output number), unless this is a leaf
+    _base = None  # the tensor that this one is a view of
+    _views = ()  # the (operation, output) pairs that lead from there to here
+    _follows = 0  # the rewrite of the base's graph that _source belongs to
+    _hooks = None
+    _hooks_afterwards = None  # run once the gradient is in `grad`
 
     # NumPy leaves `array * tensor` to the tensor, instead of multiplying element by element.
     __array_priority__ = 1000
@@ -64,15 +59,7 @@ class Tensor:
                 "minicnn.tensor(data) makes a tensor from numbers, lists and arrays"
             )
         self.array = array
-        self._grad = None
-        self._requires_grad = False
-        self._source = None  # (node, output number), unless this is a leaf
         self._version = Version()
-        self._base = None  # the tensor that this one is a view of
-        self._views = ()  # the (operation, output) pairs that lead from there to here
-        self._follows = 0  # the rewrite of the base's graph that _source belongs to
-        self._hooks = None
-        self._hooks_afterwards = None  # once the gradient is in `grad`
         if requires_grad:
             self.requires_grad_()
 
@@ -388,9 +375,12 @@ def apply(operation, *inputs):
     edges = [t._edge() for t in inputs] if now.grad else [None] * len(inputs)
     operation.needs = tuple([e is not None for e in edges])
     result = operation.run(*[t.array for t in inputs])
-    arrays = result if isinstance(result, tuple) else (result,)
+    several = type(result) is tuple
     # Arithmetic on 0-d arrays gives NumPy scalars.
-    outputs = [Tensor(a if type(a) is np.ndarray else np.asarray(a)) for a in arrays]
+    outputs = [
+        Tensor(a if type(a) is np.ndarray else np.asarray(a))
+        for a in (result if several else (result,))
+    ]
     if operation.views:
         _link_view(operation, inputs[0], outputs[0], now.grad)
     node = None
@@ -405,7 +395,7 @@ def apply(operation, *inputs):
         node = _attach_node(operation, edges, outputs, versions)
     if now.recorder is not None:
         now.recorder.forward(node, operation, inputs, outputs)
-    return tuple(outputs) if isinstance(result, tuple) else outputs[0]
+    return tuple(outputs) if several else outputs[0]
 
 
 def _link_view(operation, source, view, followed):
@@ -419,9 +409,10 @@ def _link_view(operation, source, view, followed):
 
 
 def _attach_node(operation, edges, outputs, versions):
-    node = Node(operation, edges, [(t.shape, t.dtype) for t in outputs], versions)
+    arrays = [t.array for t in outputs]
+    node = Node(operation, edges, [(a.shape, a.dtype) for a in arrays], versions)
     for i, t in enumerate(outputs):
-        if is_floating(t.dtype):
+        if arrays[i].dtype.kind == "f":
             t._source = (node, i)
     return node
 

@@ -10,8 +10,8 @@ import ctypes
 import os
 import sys
 
-BLOCK = 256 * 2**20  # bytes: larger arrays are given back at once, as before
-KEPT = 512 * 2**20  # bytes that are free at the end of the heap and kept
+BLOCK = 512 * 2**20  # bytes: larger arrays are given back at once, as before
+KEPT = 1024 * 2**20  # bytes that are free at the end of the heap and kept
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3

@@ -37,6 +37,39 @@ def matmul(a, b):
         return np.matmul(a, b)
 
 
+@register("scale_maps", "plain")
+def scale_maps(x, scale):
+    """Every map of x (N, C, H, W) times its number in scale (N, C, 1, 1)."""
+    return x * scale
+
+
+@register("scale_maps_gradient", "plain")
+def scale_maps_gradient(delta, x, scale):
+    """∂L/∂x = δ ⊙ scale; ∂L/∂scale sums δ ⊙ x over the map."""
+    return delta * scale, (delta * x).sum(axis=(2, 3), keepdims=True)
+
+
+@register("linear", "plain")
+def linear(x, w, bias):
+    """Z = X Wᵀ + b, eq. 1.10 for each row of X (rows, in); W (out, in)."""
+    z = find("matmul")(x, w.T)
+    if bias is not None:
+        z += bias
+    return z
+
+
+@register("linear_input_gradient", "plain")
+def linear_input_gradient(delta, w):
+    """∂L/∂X = δ W."""
+    return find("matmul")(delta, w)
+
+
+@register("linear_weight_gradient", "plain")
+def linear_weight_gradient(delta, x):
+    """∂L/∂W = δᵀ X, the sum over the rows."""
+    return find("matmul")(delta.T, x)
+
+
 def _places(kernel, stride, dilation, out):
     """For every kernel entry (i, j): the slices of a padded input under it, one place a window."""
     for i in range(kernel[0]):
@@ -94,8 +127,8 @@ def _as_maps(rows, n, out):
 
 
 @register("conv2d", "plain")
-def conv2d(x, w, stride, padding, dilation, groups):
-    """Z = W · col(X), eq. 1.11 (without the bias)."""
+def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residual=None, act=None):
+    """Z = W · col(X) + b, eq. 1.11, and what `finished` makes of it."""
     (n, c, *size), (f, _, *kernel) = x.shape, w.shape
     out = tuple(map(output_size, size, kernel, stride, padding, dilation))
     k, places = c // groups * kernel[0] * kernel[1], out[0] * out[1]
@@ -106,7 +139,24 @@ def conv2d(x, w, stride, padding, dilation, groups):
         # (C·kh·kw, n·OH·OW) → (G, K, n·OH·OW): the channels of a group lie together.
         columns = columns.reshape(groups, k, (part.stop - part.start) * places)
         z[part] = _as_maps(find("matmul")(w, columns), part.stop - part.start, out)
-    return z
+    return finished(z, bias, norm, residual, act)
+
+
+def finished(z, bias=None, norm=None, residual=None, act=None):
+    """f((z + b − μ) · a + β + r), as far as given; z is (N, F, OH, OW) and may be overwritten.
+
+    Args:
+        bias: b, (F). norm: μ, a and β, each (F). residual: r, like z.
+        act: the name of f: "relu", "relu6", "silu", "hardswish".
+    """
+    if bias is not None:
+        z += bias.reshape(-1, 1, 1)
+    if norm is not None:
+        mean, a, shift = (numbers.reshape(-1, 1, 1) for numbers in norm)
+        z = (z - mean) * a + shift
+    if residual is not None:
+        z += residual
+    return plain_norm_act.FUNCTIONS[act](z) if act else z
 
 
 @register("conv2d_input_gradient", "plain")

@@ -33,9 +33,10 @@ def _load(variant):
 
 def find(name):
     """The kernel `name` in the variant in force; plain where that variant has none of its own."""
-    _load("plain")
     variant = _variant.get()
-    _load(variant)
+    if variant not in _loaded:
+        _load("plain")
+        _load(variant)
     found = _kernels[name]
     return found.get(variant) or found["plain"]
 

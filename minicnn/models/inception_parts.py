@@ -9,7 +9,7 @@ from minicnn.functions.shaping import cat, flatten
 from minicnn.models.weights import build, find_weights, named_weights, read_state
 from minicnn.nn import functional as F
 from minicnn.nn import init
-from minicnn.nn.fusion import norm_act
+from minicnn.nn.fusion import conv_norm_act
 
 _RELU = nn.ReLU()  # not a child: the blocks of published weights have none
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, for each colour
@@ -24,7 +24,7 @@ class BasicConv2d(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
 
     def forward(self, x):
-        return norm_act(self.bn, _RELU, self.conv(x))
+        return conv_norm_act(self.conv, self.bn, _RELU, x)
 
 
 class Branches(nn.Module):

@@ -27,7 +27,7 @@ from minicnn.models.registry import register
 from minicnn.models.resnet import conv3x3, draw_weights
 from minicnn.models.resnet_cifar import CifarResNet
 from minicnn.models.weights import build
-from minicnn.nn.fusion import norm_act
+from minicnn.nn.fusion import conv_norm_act
 
 
 class PlainBlock(nn.Module):
@@ -47,8 +47,8 @@ class PlainBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(planes)
 
     def forward(self, x):
-        out = norm_act(self.bn1, self.relu, self.conv1(x))
-        return norm_act(self.bn2, self.relu, self.conv2(out))
+        out = conv_norm_act(self.conv1, self.bn1, self.relu, x)
+        return conv_norm_act(self.conv2, self.bn2, self.relu, out)
 
 
 class PlainNet(nn.Module):
@@ -77,7 +77,7 @@ class PlainNet(nn.Module):
 
     def forward(self, x):
         check_images("PlainNet", x, self.conv1.in_channels)
-        x = self.maxpool(norm_act(self.bn1, self.relu, self.conv1(x)))
+        x = self.maxpool(conv_norm_act(self.conv1, self.bn1, self.relu, x))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))  # (N, 512, 1, 1) → (N, 512) → (N, num_classes)
 

@@ -30,7 +30,7 @@ from minicnn.checks import ArgumentError
 from minicnn.models.inputs import check_images
 from minicnn.models.registry import register
 from minicnn.models.weights import build
-from minicnn.nn.fusion import norm_act
+from minicnn.nn.fusion import conv_norm_act
 
 
 def conv3x3(inplanes, planes, stride=1, groups=1, dilation=1):
@@ -93,8 +93,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        out = norm_act(self.bn1, self.relu, self.conv1(x))
-        return norm_act(self.bn2, self.relu, self.conv2(out), shortcut)
+        out = conv_norm_act(self.conv1, self.bn1, self.relu, x)
+        return conv_norm_act(self.conv2, self.bn2, self.relu, out, shortcut)
 
 
 class Bottleneck(nn.Module):
@@ -137,9 +137,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        out = norm_act(self.bn1, self.relu, self.conv1(x))
-        out = norm_act(self.bn2, self.relu, self.conv2(out))
-        return norm_act(self.bn3, self.relu, self.conv3(out), shortcut)
+        out = conv_norm_act(self.conv1, self.bn1, self.relu, x)
+        out = conv_norm_act(self.conv2, self.bn2, self.relu, out)
+        return conv_norm_act(self.conv3, self.bn3, self.relu, out, shortcut)
 
 
 class ResNet(nn.Module):
@@ -224,7 +224,7 @@ class ResNet(nn.Module):
 
     def forward(self, x):
         check_images("ResNet", x, self.conv1.in_channels)
-        x = self.maxpool(norm_act(self.bn1, self.relu, self.conv1(x)))
+        x = self.maxpool(conv_norm_act(self.conv1, self.bn1, self.relu, x))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))  # (N, C, 1, 1) → (N, C) → (N, num_classes)
 

@@ -34,7 +34,7 @@ from minicnn.models.registry import register
 from minicnn.models.resnet import conv1x1, conv3x3, draw_weights
 from minicnn.models.weights import build
 from minicnn.nn import functional as F
-from minicnn.nn.fusion import norm_act
+from minicnn.nn.fusion import conv_norm_act
 
 
 class ZeroPadShortcut(nn.Module):
@@ -86,8 +86,8 @@ class CifarBlock(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        out = norm_act(self.bn1, self.relu, self.conv1(x))
-        return norm_act(self.bn2, self.relu, self.conv2(out), shortcut)
+        out = conv_norm_act(self.conv1, self.bn1, self.relu, x)
+        return conv_norm_act(self.conv2, self.bn2, self.relu, out, shortcut)
 
 
 class CifarResNet(nn.Module):
@@ -138,7 +138,7 @@ class CifarResNet(nn.Module):
 
     def forward(self, x):
         check_images(type(self).__name__, x, self.conv1.in_channels)
-        x = norm_act(self.bn1, self.relu, self.conv1(x))
+        x = conv_norm_act(self.conv1, self.bn1, self.relu, x)
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.fc(self.avgpool(x).flatten(1))  # (N, 64, 1, 1) → (N, 64) → (N, num_classes)
 

@@ -26,7 +26,7 @@ from minicnn.models.blocks import make_divisible
 from minicnn.models.inputs import check_images
 from minicnn.models.registry import register
 from minicnn.models.weights import build
-from minicnn.nn.fusion import norm_act
+from minicnn.nn.fusion import conv_norm_act
 
 # Groups: the maps of stage 2; each later stage doubles them.
 _MAPS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
@@ -77,7 +77,7 @@ class ShuffleUnit(nn.Module):
             self.shortcut = nn.AvgPool2d(3, stride=2, padding=1)
 
     def forward(self, x):
-        y = norm_act(self.norm1, self.relu, self.squeeze(x))  # (N, out/4, H, W)
+        y = conv_norm_act(self.squeeze, self.norm1, self.relu, x)  # (N, out/4, H, W)
         y = self.norm2(self.depthwise(self.shuffle(y)))  # (N, out/4, ⌈H/stride⌉, ⌈W/stride⌉)
         y = self.norm3(self.expand(y))
         return self.relu(x + y if self.stride == 1 else cat((self.shortcut(x), y), dim=1))

@@ -52,6 +52,7 @@ class ReLU(Operation):
     saves = ("y",)
     fresh = True
     overwrites = True
+    never_warns = True
 
     def forward(self, x):
         self.y = find("relu")(x, self.into)

@@ -5,6 +5,7 @@ sum of the gradients of all its copies (equation ``broadcast``).
 """
 
 from minicnn.arrays import array_module, unbroadcast
+from minicnn.kernels import find
 from minicnn.ops.base import Operation
 
 
@@ -41,18 +42,26 @@ class Sub(Operation):
 
 
 class Mul(Operation):
-    """z = x ⊙ y;  ∂L/∂x = δ ⊙ y, ∂L/∂y = δ ⊙ x."""
+    """z = x ⊙ y;  ∂L/∂x = δ ⊙ y, ∂L/∂y = δ ⊙ x.
+
+    One number for each map, (N, C, 1, 1), times the map, as in squeeze-and-excitation, has a kernel
+    of its own.
+    """
 
     equations = ("broadcast",)
     saves = ("x", "y")
+    fresh = True
 
     def forward(self, x, y):
         self.x = x if self.needs[1] else None
         self.y = y if self.needs[0] else None
-        return x * y
+        self.scales = x.ndim == 4 and x.shape[:2] == y.shape[:2] and y.shape[2:] == (1, 1)
+        return find("scale_maps")(x, y) if self.scales else x * y
 
     def backward(self, delta):
         (x_shape, _), (y_shape, _) = self.inputs
+        if self.scales and all(self.needs[:2]):
+            return find("scale_maps_gradient")(delta, self.x, self.y)
         return (
             unbroadcast(delta * self.y, x_shape) if self.needs[0] else None,
             unbroadcast(delta * self.x, y_shape) if self.needs[1] else None,

@@ -21,6 +21,7 @@ class Operation:
         fresh: True if the arrays that `backward` returns are new and kept by nobody else.
         overwrites: True if ``forward`` can write to the memory of its first input: where the
             attribute `into` is that array, its result is that array, and it saves nothing else.
+        never_warns: True if ``forward`` calls nothing of NumPy that warns of infinity or NaN.
         views: True if the output shares the input's memory. A view saves no arrays.
 
     >>> class Square(Operation):
@@ -42,6 +43,7 @@ class Operation:
     fresh = False
     views = False
     overwrites = False
+    never_warns = False
     into = None
 
     # An output that nobody used has a gradient of zeros; False: `backward` receives None for it.
@@ -65,6 +67,8 @@ class Operation:
     def run(self, *arrays):
         """`forward`, remembering what the gradients will have to look like."""
         self.inputs = [(a.shape, a.dtype) for a in arrays]
+        if self.never_warns:
+            return self.forward(*arrays)
         # Infinity and NaN are results like others (log 0, 0/0), as in PyTorch; NumPy would warn.
         with np.errstate(all="ignore"):
             return self.forward(*arrays)
@@ -77,33 +81,32 @@ class Operation:
                 "freed by the first. Pass retain_graph=True to every backward() but the last, or "
                 "compute the loss again"
             )
-        with np.errstate(all="ignore"):
-            result = self.backward(*deltas)
-        if not isinstance(result, tuple):
+        result = self.backward(*deltas)
+        if type(result) is not tuple:
             result = (result,)
         if len(result) != len(self.inputs):
             raise GraphError(
                 f"{self.name}: backward returned {len(result)} gradients for "
                 f"{len(self.inputs)} inputs; return one for each, None where there is none"
             )
-        return tuple(
-            g if g is None else self._checked(i, g, *expected)
-            for i, (g, expected) in enumerate(zip(result, self.inputs, strict=True))
-        )
-
-    def _checked(self, i, gradient, shape, dtype):
-        if gradient.shape != shape:
-            raise ShapeError(
-                f"{self.name}: backward returned a gradient of shape {gradient.shape} for input "
-                f"{i} of shape {shape}; a gradient has the shape of what it belongs to"
-            )
-        if gradient.dtype != dtype:
-            raise DtypeError(
-                f"{self.name}: backward returned a gradient of {gradient.dtype} for input {i} of "
-                f"{dtype}; a gradient has the dtype of what it belongs to"
-            )
+        for gradient, expected in zip(result, self.inputs, strict=True):
+            if gradient is not None and (gradient.shape, gradient.dtype) != expected:
+                self._refuse(result)
         # Arithmetic on 0-d arrays gives NumPy scalars; an array can be accumulated into.
-        return np.asarray(gradient) if isinstance(gradient, np.generic) else gradient
+        return tuple([np.asarray(g) if isinstance(g, np.generic) else g for g in result])
+
+    def _refuse(self, result):
+        for i, (gradient, (shape, dtype)) in enumerate(zip(result, self.inputs, strict=True)):
+            if gradient is not None and gradient.shape != shape:
+                raise ShapeError(
+                    f"{self.name}: backward returned a gradient of shape {gradient.shape} for "
+                    f"input {i} of shape {shape}; a gradient has the shape of what it belongs to"
+                )
+            if gradient is not None and gradient.dtype != dtype:
+                raise DtypeError(
+                    f"{self.name}: backward returned a gradient of {gradient.dtype} for input {i} "
+                    f"of {dtype}; a gradient has the dtype of what it belongs to"
+                )
 
     def free(self):
         """Let go of what was saved for `backward`."""

@@ -25,10 +25,7 @@ class Conv2d(Operation):
     def forward(self, x, w, b=None):
         self.x = x if self.needs[1] else None
         self.w = w if self.needs[0] else None
-        z = find("conv2d")(x, w, *self.options)
-        if b is not None:
-            z += b.reshape(1, -1, 1, 1)  # (F) → (1, F, 1, 1): one bias a map
-        return z
+        return find("conv2d")(x, w, *self.options, b)
 
     def backward(self, delta):
         (x_shape, _), (w_shape, _), *bias = self.inputs
@@ -40,6 +37,26 @@ class Conv2d(Operation):
         if not bias:
             return dx, dw
         return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None
+
+
+class ConvNormAct(Operation):
+    """f(BN(Z) + r) with Z = Σ_d W ⊗ X + b (1.11), in one go: for networks that only predict.
+
+    Batch normalisation with constants μ and σ² is (Z − μ) · a + β, a = γ/√(σ² + ε) (``bn``). The
+    rectangle of Z that has just been computed is normalised, added to and activated before it
+    leaves the cache. There is no backward: where gradients are wanted, the operations that this one
+    stands for are run.
+    """
+
+    equations = ("1.11", "bn", "activation")
+
+    def __init__(self, options, bias, norm, act):
+        """options: those of `Conv2d`. bias: b or None. norm: (μ, a, β), arrays (F), or None."""
+        self.options, self.after = options, (bias, norm)
+        self.act = act
+
+    def forward(self, x, w, residual=None):
+        return find("conv2d")(x, w, *self.options, *self.after, residual, self.act)
 
 
 class ConvTranspose2d(Operation):

@@ -46,22 +46,19 @@ class Linear(Operation):
     def forward(self, x, w, b=None):
         self.x = x if self.needs[1] else None
         self.w = w if self.needs[0] else None
-        z = find("matmul")(x, w.T)
-        if b is not None:
-            z += b
-        return z
+        # All leading dimensions count as rows: (…, in) → (rows, in).
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return find("linear")(rows, w, b).reshape(*x.shape[:-1], w.shape[0])
 
     def backward(self, delta):
         (x_shape, _), (w_shape, _), *bias = self.inputs
-        matmul = find("matmul")
-        # All leading dimensions count as rows: (…, out) → (rows, out).
         count = math.prod(x_shape[:-1])
         rows = delta.reshape(count, w_shape[0])
         dx = dw = None
         if self.needs[0]:
-            dx = matmul(rows, self.w).reshape(x_shape)
+            dx = find("linear_input_gradient")(rows, self.w).reshape(x_shape)
         if self.needs[1]:
-            dw = matmul(rows.T, self.x.reshape(count, w_shape[1]))
+            dw = find("linear_weight_gradient")(rows, self.x.reshape(count, w_shape[1]))
         if not bias:
             return dx, dw
         return dx, dw, rows.sum(axis=0) if self.needs[2] else None

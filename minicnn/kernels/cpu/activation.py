@@ -158,9 +158,9 @@ def _hardswish_gradient(delta, x, dx):
         dx[i] = _ZERO if x[i] <= -_THREE else value
 
 
-def _suits(*arrays):
-    """Whether the kernels take these arrays: float32, many numbers, one after the other."""
-    return all(a.dtype == np.float32 and a.size >= SMALL and a.flags.c_contiguous for a in arrays)
+def _suits(array):
+    """Whether the kernels take the array: many numbers, float32, one after the other."""
+    return array.size >= SMALL and array.dtype == np.float32 and array.flags.c_contiguous
 
 
 def _register(name, function, gradient):

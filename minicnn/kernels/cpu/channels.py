@@ -7,6 +7,7 @@ them once, one thread a channel. Sums are kept in float64: a channel may hold mi
 import numpy as np
 from numba import prange
 
+from minicnn.kernels import plain
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.registry import register
 
@@ -93,6 +94,58 @@ def channel_normalize(x, mean, inverse_std, gamma, beta):
     normalized, y = np.empty_like(x), np.empty_like(x)
     _normalize(x, mean, inverse_std, gamma, beta, normalized, y)
     return normalized, y
+
+
+@jit
+def _scale(x, scale, y):
+    planes, places = x.shape
+    flat, flat_y = x.reshape(-1), y.reshape(-1)
+    for plane in prange(planes):
+        start, s = np.uint64(plane * places), scale[plane]
+        for q in range(np.uint64(places)):
+            flat_y[start + q] = flat[start + q] * s
+
+
+@jit(reorder=True)
+def _scale_gradient(delta, x, scale, dx, dscale):
+    planes, places = x.shape
+    flat_delta, flat, flat_dx = delta.reshape(-1), x.reshape(-1), dx.reshape(-1)
+    for plane in prange(planes):
+        start, s, total = np.uint64(plane * places), scale[plane], 0.0
+        for q in range(np.uint64(places)):
+            d = flat_delta[start + q]
+            flat_dx[start + q] = d * s
+            total += np.float64(d) * np.float64(flat[start + q])
+        dscale[plane] = total
+
+
+def _planes(x):
+    """(N, C, H, W) → (N·C, H·W)."""
+    return np.ascontiguousarray(x).reshape(x.shape[0] * x.shape[1], x.shape[2] * x.shape[3])
+
+
+def _suits(*arrays):
+    """Numba computes no float16; elsewhere dtypes may differ, or be integers."""
+    return all(a.dtype == arrays[0].dtype and a.dtype in (np.float32, np.float64) for a in arrays)
+
+
+@register("scale_maps", "cpu")
+def scale_maps(x, scale):
+    if not _suits(x, scale):
+        return plain.scale_maps(x, scale)
+    y = np.empty(x.shape, x.dtype)
+    _scale(_planes(x), np.ascontiguousarray(scale).reshape(-1), _planes(y))
+    return y
+
+
+@register("scale_maps_gradient", "cpu")
+def scale_maps_gradient(delta, x, scale):
+    if not _suits(delta, x, scale):
+        return plain.scale_maps_gradient(delta, x, scale)
+    dx, dscale = np.empty(x.shape, x.dtype), np.empty(scale.shape, x.dtype)
+    scales = np.ascontiguousarray(scale).reshape(-1)
+    _scale_gradient(_planes(delta), _planes(x), scales, _planes(dx), dscale.reshape(-1))
+    return dx, dscale
 
 
 @register("channel_sums", "cpu")

@@ -18,11 +18,20 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels import plain
-from minicnn.kernels.cpu import depthwise
+from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd, winograd_gradient
+from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import laid_out
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
-from minicnn.kernels.cpu.vectors import DOTS, TILES, WIDTH, make_dots, make_tile, transpose
+from minicnn.kernels.cpu.vectors import (
+    DOTS,
+    TILES,
+    WIDTH,
+    copy_line,
+    make_dots,
+    make_tile,
+    transpose,
+)
 from minicnn.kernels.cpu.weight_gradient import weight_gradient
 from minicnn.kernels.registry import register
 from minicnn.kernels.threads import get_num_threads
@@ -33,7 +42,7 @@ CACHE = 64 * 2**10  # floats that a stretch of lines may have to stay in the cac
 MAPS_TO_TURN, STEPS_TO_TURN = 12, 16
 DELTA_CACHE = 192 * 2**10  # floats of δ that the weight gradient goes through at a time
 
-_tile0, _tile1, _tile2, _tile3 = (make_tile(*shape) for shape in TILES)
+_tile0, _tile1, _tile2 = (make_tile(*shape) for shape in TILES)
 _dots = make_dots(*DOTS)
 _ROWS = tuple(rows for rows, _ in TILES)
 _LANES = tuple(vectors * WIDTH for _, vectors in TILES)
@@ -94,7 +103,9 @@ def _pack(w, entries, packed, swap):
 
 
 @jit
-def _correlate(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group):
+def _correlate(
+    lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
+):
     """Rectangle by rectangle, for each image and map: z[o] = b + Σ_k w[k] · line[offset[k] + o].
 
     Args:
@@ -104,12 +115,14 @@ def _correlate(lines, sizes, offset, packed, start, y, kind, length, pitch, out,
         length, pitch, out: see `Lines`.
         target: distances in y from one image, map, row and column to the next; the first place.
         group: how many rectangles, one after the other, are worked on as a piece.
+        after: what is done with a piece's results while they are in the cache (see `finish`), or
+            None. If something is, y's rows follow each other without gaps.
     """
     groups, blocks, steps, rows = packed.shape
     maps = start.shape[1]
     images, image_size, group_size = sizes
     lanes = _LANES[kind]
-    a, begin = packed.reshape(-1), start.reshape(-1)
+    a, bias = packed.reshape(-1), start.reshape(-1)
     per_image = (length + lanes - 1) // lanes
     total = images * per_image
     pieces = (total + group - 1) // group
@@ -122,43 +135,54 @@ def _correlate(lines, sizes, offset, packed, start, y, kind, length, pitch, out,
             for block in range(blocks):
                 used = min(rows, maps - block * rows)
                 for i in range(used):
-                    padded[i] = begin[g * maps + block * rows + i]
+                    padded[i] = bias[g * maps + block * rows + i]
                 a0 = (g * blocks + block) * steps * rows
                 for number in range(piece * group, min(total, (piece + 1) * group)):
                     image = number // per_image
-                    # The last rectangle of an image begins earlier rather than end behind it.
-                    o = max(0, min(number % per_image * lanes, length - lanes))
+                    # The last rectangle of an image begins earlier rather than end behind it;
+                    # what was another's is computed again, and not written.
+                    own = number % per_image * lanes
+                    o = max(0, min(own, length - lanes))
                     x0 = image * image_size + g * group_size + o
                     y0 = to_first + image * to_image + (g * maps + block * rows) * to_map
-                    direct = dense and used == rows and length >= lanes
+                    direct = dense and used == rows and length >= lanes and o == own
                     z, z0, z_pitch = (y, y0 + o, to_map) if direct else (scratch, 0, lanes)
                     if kind == 0:
                         _tile0(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
                     elif kind == 1:
                         _tile1(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
-                    elif kind == 2:
-                        _tile2(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
                     else:
-                        _tile3(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                        _tile2(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
                     if direct:
                         continue
                     # Only windows are copied: the first out[1] places of each row of the line.
-                    for r in range(o // pitch, min(out[0], (o + lanes - 1) // pitch + 1)):
-                        left = max(o, r * pitch)
+                    for r in range(own // pitch, min(out[0], (o + lanes - 1) // pitch + 1)):
+                        left = max(own, r * pitch)
                         count = min(o + lanes, r * pitch + out[1]) - left
                         if count <= 0:
                             continue
                         place = y0 + r * to_row + (left - r * pitch) * to_column
                         for i in range(used):
-                            here = np.uint64(place + i * to_map)
-                            source = np.uint64(i * lanes + left - o)
+                            here, there = place + i * to_map, i * lanes + left - o
                             if to_column == 1:
-                                for q in range(np.uint64(count)):
-                                    y[here + q] = scratch[source + q]
+                                copy_line(count, scratch, there, y, here)
                             else:
                                 step = np.uint64(to_column)
                                 for q in range(np.uint64(count)):
-                                    y[here + q * step] = scratch[source + q]
+                                    y[np.uint64(here) + q * step] = scratch[np.uint64(there) + q]
+                if after is None:
+                    continue
+                # What the piece's rectangles have written, image by image: y has no gaps then.
+                first, last = piece * group, min(total, (piece + 1) * group)
+                for image in range(first // per_image, (last - 1) // per_image + 1):
+                    begin = (max(first, image * per_image) - image * per_image) * lanes
+                    end = (min(last, (image + 1) * per_image) - image * per_image) * lanes
+                    begin = begin // pitch * out[1] + min(begin % pitch, out[1])
+                    end = min(end // pitch * out[1] + min(end % pitch, out[1]), out[0] * out[1])
+                    for i in range(used):
+                        f = g * maps + block * rows + i
+                        place = to_first + image * to_image + f * to_map + begin
+                        finish(y, place, end - begin, f, after)
 
 
 @jit
@@ -226,14 +250,16 @@ def _weights(w, groups, entries, rows, swap):
     return packed
 
 
-def _run(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target):
+def _run(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, after=None):
     """`_correlate`, in pieces that suit the cache and the threads."""
     lanes = _LANES[kind]
     total = sizes[0] * -(-length // lanes)
     per_lane = sizes[2] / max(1, length)  # floats read for each place
     fits = int(CACHE / max(1.0, per_lane * lanes))
     group = max(1, min(fits, -(-total // get_num_threads())))
-    _correlate(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group)
+    _correlate(
+        lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
+    )
 
 
 def _every_entry(kernel):
@@ -245,29 +271,53 @@ def _is_direct(*arrays):
     return all(a.dtype == np.float32 and a.size for a in arrays)
 
 
+def _after(norm, residual, act):
+    """What `finish` wants; None: nothing is to be done."""
+    if norm is None and residual is None and act is None:
+        return None
+    return (
+        np.empty((0, 0), np.float32) if norm is None else np.array(norm, np.float32),
+        np.empty(0, np.float32) if residual is None else np.ascontiguousarray(residual).reshape(-1),
+        ACTIVATIONS[act],
+    )
+
+
 @register("conv2d", "cpu")
-def conv2d(x, w, stride, padding, dilation, groups):
+def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residual=None, act=None):
+    rest = bias, norm, residual, act
     if groups > 1 and groups == x.shape[1]:
-        return depthwise.conv2d(x, w, stride, padding, dilation)
+        if depthwise.lines_take(x, w):
+            after = _after(norm, residual, act)
+            return depthwise_lines.conv2d(x, w, stride, padding, dilation, bias, after)
+        return plain.finished(depthwise.conv2d(x, w, stride, padding, dilation), *rest)
     if not _is_direct(x, w):
-        return plain.conv2d(x, w, stride, padding, dilation, groups)
+        return plain.conv2d(x, w, stride, padding, dilation, groups, *rest)
     (n, c, *size), (f, per_group, *kernel) = x.shape, w.shape
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
+    start = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
+    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, lines.out):
+        y = winograd.convolve(
+            np.ascontiguousarray(x),
+            lambda rows: _weights(w, 1, _every_entry(kernel), rows, False),
+            f, start, tuple(padding), lines.out, False, _after(norm, residual, act),
+        )  # fmt: skip
+        if y is not None:
+            return y
     y = np.empty((n, f, *lines.out), np.float32)
     kind = _choose(f // groups, lines.length)
     room = _LANES[kind]
     if lines.copied or lines.length < room:
-        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, room)
+        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind + room)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
     packed = _weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
-    start = np.zeros((groups, f // groups), np.float32)
+    start = start.reshape(groups, f // groups)
     sizes = n, c * lines.plane, per_group * lines.plane
     oh, ow = lines.out
     target = f * oh * ow, oh * ow, ow, 1, 0
     _run(
         source, sizes, lines.offset, packed, start, y.reshape(-1), kind,
-        lines.length, lines.pitch, lines.out, target,
+        lines.length, lines.pitch, lines.out, target, _after(norm, residual, act),
     )  # fmt: skip
     return y
 
@@ -280,13 +330,23 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
         return plain.conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups)
     (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
     maps, c, (height, width) = f // groups, per_group * groups, size
+    if winograd.suits(f, c, kernel, stride, padding, dilation, groups, size):
+        # A convolution of δ with the kernels turned by 180° (1.9), padded by the rest.
+        rest = tuple(2 - p for p in padding)
+        dx = winograd.convolve(
+            np.ascontiguousarray(delta),
+            lambda rows: _weights(w, 1, _every_entry(kernel), rows, True),
+            c, np.zeros(c, np.float32), rest, tuple(size), True, None,
+        )  # fmt: skip
+        if dx is not None:
+            return dx
     lines = back_lines_of(maps, tuple(size), tuple(kernel), stride, padding, dilation, tuple(out))
     dx = np.empty((n, c, height, width), np.float32)
     start = np.zeros((groups, per_group), np.float32)
     plane = lines.rows * lines.pitch
     room = max(_LANES)
     if lines.copied or any(part.length < room for part in lines.parts):
-        source = laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, room)
+        source = laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, lines.behind + room)
     else:
         source = np.ascontiguousarray(delta).reshape(-1)
     for part in lines.parts:
@@ -309,9 +369,15 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
     (n, f, oh, ow), (_, c, *size), kernel = delta.shape, x.shape, tuple(kernel)
     maps, per_group = f // groups, c // groups
+    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, (oh, ow)):
+        dw = winograd_gradient.weight_gradient(
+            np.ascontiguousarray(delta), np.ascontiguousarray(x), padding
+        )
+        if dw is not None:
+            return dw
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     if lines.copied:
-        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, 0)
+        source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
     sizes = n, c * lines.plane, per_group * lines.plane

@@ -130,16 +130,14 @@ def _weight_gradient(delta, x, gradient, sh, sw, ph, pw, dh, dw):
                 gradient[out, 0, i, j] = total + parts.sum()
 
 
-def _lines_take(*arrays):
+def lines_take(*arrays):
     """Whether the kernels of `depthwise_lines` do: float32, and something in each."""
     return all(a.dtype == np.float32 and a.size for a in arrays)
 
 
 @through_float32
 def conv2d(x, w, stride, padding, dilation):
-    """Z, with as many groups as x has channels."""
-    if _lines_take(x, w):
-        return depthwise_lines.conv2d(x, w, stride, padding, dilation)
+    """Z, with as many groups as x has channels; see `depthwise_lines.conv2d`, too."""
     out = tuple(map(output_size, x.shape[2:], w.shape[2:], stride, padding, dilation))
     y = np.empty((len(x), len(w), *out), x.dtype)
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
@@ -150,7 +148,7 @@ def conv2d(x, w, stride, padding, dilation):
 @through_float32
 def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     """∂L/∂X, for an input of `groups` channels and that `size`."""
-    if _lines_take(delta, w):
+    if lines_take(delta, w):
         return depthwise_lines.conv2d_input_gradient(
             delta, w, size, stride, padding, dilation, groups
         )
@@ -163,7 +161,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
 @through_float32
 def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation):
     """∂L/∂W, for kernels of that size."""
-    if _lines_take(delta, x):
+    if lines_take(delta, x):
         return depthwise_lines.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation)
     dw = np.empty((delta.shape[1], 1, *kernel), delta.dtype)
     delta, x = np.ascontiguousarray(delta), np.ascontiguousarray(x)

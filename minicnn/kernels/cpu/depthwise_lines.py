@@ -9,10 +9,18 @@ kernel entries were added.
 import numpy as np
 from numba import njit, prange
 
+from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import lay_out_plane
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
-from minicnn.kernels.cpu.vectors import ALONE_DOTS, ALONE_TILE, WIDTH, make_dots, make_tile
+from minicnn.kernels.cpu.vectors import (
+    ALONE_DOTS,
+    ALONE_TILE,
+    WIDTH,
+    copy_line,
+    make_dots,
+    make_tile,
+)
 from minicnn.kernels.threads import get_num_threads
 
 _tile, _dots = make_tile(*ALONE_TILE), make_dots(*ALONE_DOTS)
@@ -25,27 +33,27 @@ def _copy_windows(z, pitch, out, y, target):
     """The windows among a line's places → y; `target`: from row to row, to column, the first."""
     to_row, to_column, first = target
     for r in range(out[0]):
-        source, here = np.uint64(r * pitch), np.uint64(first + r * to_row)
         if to_column == 1:
-            for q in range(np.uint64(out[1])):
-                y[here + q] = z[source + q]
+            copy_line(out[1], z, r * pitch, y, first + r * to_row)
         else:
             step = np.uint64(to_column)
+            source, here = np.uint64(r * pitch), np.uint64(first + r * to_row)
             for q in range(np.uint64(out[1])):
                 y[here + q * step] = z[source + q]
 
 
 @jit
-def _forward(x, w, y, padding, parts, rows, pitch, offset, length, out, pieces):
-    """Z = W ⊗ X (eq. 1.5) for every map."""
+def _forward(
+    x, w, start, y, padding, parts, rows, pitch, behind, offset, length, out, pieces, after
+):
+    """Z = W ⊗ X + b (eq. 1.5) for every map; `after`: see `finish`."""
     n, c, height, width = x.shape
     f = w.shape[0]
     plane = parts[0] * parts[1] * rows * pitch
     flat, weights, flat_y = x.reshape(-1), w.reshape(-1), y.reshape(-1)
     steps = len(offset)
     for piece in prange(pieces):
-        line, z = np.zeros(plane + LANES, np.float32), np.empty(length + LANES, np.float32)
-        nothing = np.zeros(1, np.float32)
+        line, z = np.zeros(plane + behind + LANES, np.float32), np.empty(length + LANES, np.float32)
         for number in range(piece * n * c // pieces, (piece + 1) * n * c // pieces):
             sample, channel = number // c, number % c
             lay_out_plane(
@@ -54,13 +62,17 @@ def _forward(x, w, y, padding, parts, rows, pitch, offset, length, out, pieces):
             )  # fmt: skip
             for f_ in range(channel * (f // c), (channel + 1) * (f // c)):
                 for o in range(0, length, LANES):
-                    _tile(steps, weights, f_ * steps, offset, 0, line, o, nothing, 0, z, o, 0)
+                    _tile(steps, weights, f_ * steps, offset, 0, line, o, start, f_, z, o, 0)
                 first = (sample * f + f_) * out[0] * out[1]
                 _copy_windows(z, pitch, out, flat_y, (out[1], 1, first))
+                if after is not None:
+                    finish(flat_y, first, out[0] * out[1], f_, after)
 
 
 @jit
-def _input_gradient(delta, w, dx, stride, before, rows, pitch, part, entries, offset, pieces):
+def _input_gradient(
+    delta, w, dx, stride, before, rows, pitch, behind, part, entries, offset, pieces
+):
     """∂L/∂X (eq. 1.9) for the pixels of one `part`: (row, column, rows, columns, length)."""
     n, f, oh, ow = delta.shape
     c, height, width = dx.shape[1:]
@@ -69,7 +81,7 @@ def _input_gradient(delta, w, dx, stride, before, rows, pitch, part, entries, of
     plane = rows * pitch
     flat, flat_dx = delta.reshape(-1), dx.reshape(-1)
     for piece in prange(pieces):
-        line = np.zeros(maps * plane + LANES, np.float32)
+        line = np.zeros(maps * plane + behind + LANES, np.float32)
         z = np.empty(length + LANES, np.float32)
         nothing, weights = np.zeros(1, np.float32), np.empty(maps * count, np.float32)
         for number in range(piece * n * c // pieces, (piece + 1) * n * c // pieces):
@@ -90,7 +102,7 @@ def _input_gradient(delta, w, dx, stride, before, rows, pitch, part, entries, of
 
 
 @jit
-def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, offset, pieces):
+def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, behind, offset, pieces):
     """∂L/∂W (eq. 1.12), summed over the batch: a map belongs to one thread."""
     n, f, oh, ow = delta.shape
     c, height, width = x.shape[1:]
@@ -101,7 +113,8 @@ def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, offset, pieces):
     for piece in prange(pieces):
         # As many samples at a time as stay in the nearest cache: a sum is finished once for them.
         some = min(n, max(1, NEAR // plane))
-        line, d = np.zeros(some * plane, np.float32), np.zeros(some * oh * pitch, np.float32)
+        line = np.zeros(some * plane + behind, np.float32)
+        d = np.zeros(some * oh * pitch, np.float32)
         sums = np.zeros(blocks * COLUMNS, np.float32)
         zero, where = np.zeros(1, np.int64), np.empty(blocks * COLUMNS, np.int64)
         for k in range(blocks * COLUMNS):
@@ -136,13 +149,15 @@ def _pieces(planes):
     return min(planes, 4 * get_num_threads())
 
 
-def conv2d(x, w, stride, padding, dilation):
-    """Z, with as many groups as x has channels."""
+def conv2d(x, w, stride, padding, dilation, bias, after):
+    """Z, with as many groups as x has channels; `after`: see `finish`."""
+    start = np.zeros(len(w), np.float32) if bias is None else np.ascontiguousarray(bias)
     lines = lines_of(1, x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.empty((len(x), len(w), *lines.out), np.float32)
     _forward(
-        np.ascontiguousarray(x), np.ascontiguousarray(w), y, padding, lines.parts, lines.rows,
-        lines.pitch, lines.offset, lines.length, lines.out, _pieces(x.shape[0] * x.shape[1]),
+        np.ascontiguousarray(x), np.ascontiguousarray(w), start, y, padding, lines.parts,
+        lines.rows, lines.pitch, lines.behind, lines.offset, lines.length, lines.out,
+        _pieces(x.shape[0] * x.shape[1]), after,
     )  # fmt: skip
     return y
 
@@ -155,7 +170,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     delta, w = np.ascontiguousarray(delta), np.ascontiguousarray(w).reshape(len(w), -1)
     for part in lines.parts:
         _input_gradient(
-            delta, w, dx, stride, lines.before, lines.rows, lines.pitch,
+            delta, w, dx, stride, lines.before, lines.rows, lines.pitch, lines.behind,
             (part.row, part.column, *part.size, part.length), part.entries, part.offset,
             _pieces(len(delta) * groups),
         )  # fmt: skip
@@ -168,6 +183,6 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation):
     dw = np.empty((delta.shape[1], kernel[0] * kernel[1]), np.float32)
     _weight_gradient(
         np.ascontiguousarray(delta), np.ascontiguousarray(x), dw, padding, lines.parts,
-        lines.rows, lines.pitch, lines.offset, _pieces(delta.shape[1]),
+        lines.rows, lines.pitch, lines.behind, lines.offset, _pieces(delta.shape[1]),
     )  # fmt: skip
     return dw.reshape(-1, 1, *kernel)

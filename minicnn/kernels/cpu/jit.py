@@ -12,7 +12,6 @@ import numba
 from minicnn.kernels.memory import keep_freed_memory
 from minicnn.kernels.threads import compute_lock
 
-
 # How often an idle thread looks for work before it sleeps: a few tenths of a millisecond.
 SPINS = 20_000
 

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.vectors import clear_line, copy_line
 from minicnn.kernels.workspace import workspace
 
 
@@ -17,32 +18,26 @@ def lay_out_plane(x, x0, height, width, lines, start, before, parts, rows, pitch
     down, across = parts
     for part in range(down * across):
         for r in range(rows):
-            target = np.uint64(start + (part * rows + r) * pitch)
+            target = start + (part * rows + r) * pitch
             y = r * down + part // across - before[0]
             if y < 0 or y >= height:
                 if fill:
-                    for q in range(np.uint64(pitch)):
-                        lines[target + q] = 0
+                    clear_line(pitch, lines, target)
                 continue
             column = part % across - before[1]
             # Places first … last − 1 of the line hold pixels, the others padding.
             first = min(max(0, -(column // across)), pitch)
             last = max(first, min(pitch, (width - 1 - column) // across + 1))
-            source = np.uint64(x0 + y * width + first * across + column)
+            source, begin = x0 + y * width + first * across + column, target + first
             if fill:
-                for q in range(np.uint64(first)):
-                    lines[target + q] = 0
-                rest = target + np.uint64(last)
-                for q in range(np.uint64(pitch - last)):
-                    lines[rest + q] = 0
-            begin, count = target + np.uint64(first), np.uint64(last - first)
+                clear_line(first, lines, target)
+                clear_line(pitch - last, lines, target + last)
             if across == 1:
-                for q in range(count):
-                    lines[begin + q] = x[source + q]
+                copy_line(last - first, x, source, lines, begin)
             else:
-                step = np.uint64(across)
-                for q in range(count):
-                    lines[begin + q] = x[source + q * step]
+                there, here, step = np.uint64(source), np.uint64(begin), np.uint64(across)
+                for q in range(np.uint64(last - first)):
+                    lines[here + q] = x[there + q * step]
 
 
 @jit

@@ -14,11 +14,17 @@ import numpy as np
 from numba import njit, prange
 
 from minicnn.kernels.cpu.activation import exponential
+from minicnn.kernels.cpu.epilogue import (
+    ACTIVATIONS,
+    HARDSWISH,
+    RELU,
+    RELU6,
+    SILU,
+    activate,
+)
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.registry import register
 
-ACTIVATIONS = {None: 0, "relu": 1, "relu6": 2, "silu": 3, "hardswish": 4}
-_RELU, _RELU6, _SILU, _HARDSWISH = 1, 2, 3, 4
 # For an array that there is none of. It has three axes, too: other types are compiled again.
 _NOTHING = np.empty((0, 0, 0), np.float32)
 _ZERO, _ONE, _THREE, _SIX, _HALF = (np.float32(v) for v in (0, 1, 3, 6, 0.5))
@@ -76,33 +82,9 @@ def _forward(x, gamma, beta, eps, given, mean, var, act, residual, y):
         a = gamma[channel] / np.float32(math.sqrt(var[channel] + eps))
         for i in range(n):
             start = np.uint64((i * c + channel) * length)
-            if len(flat_r):
-                for q in range(np.uint64(length)):
-                    z = (flat[start + q] - middle) * a + shift
-                    flat_y[start + q] = z + flat_r[start + q]
-            else:
-                for q in range(np.uint64(length)):
-                    flat_y[start + q] = (flat[start + q] - middle) * a + shift
-            if act == _RELU:
-                for q in range(np.uint64(length)):
-                    z = flat_y[start + q]
-                    flat_y[start + q] = _ZERO if z <= _ZERO else z
-            elif act == _RELU6:
-                for q in range(np.uint64(length)):
-                    z = flat_y[start + q]
-                    z = _ZERO if z <= _ZERO else z
-                    flat_y[start + q] = _SIX if z >= _SIX else z
-            elif act == _SILU:
-                for q in range(np.uint64(length)):
-                    z = flat_y[start + q]
-                    e = exponential(-abs(z))
-                    flat_y[start + q] = z * ((e if z < _ZERO else _ONE) / (_ONE + e))
-            elif act == _HARDSWISH:
-                for q in range(np.uint64(length)):
-                    z = flat_y[start + q]
-                    v = z + _THREE
-                    v = _ZERO if v <= _ZERO else v
-                    flat_y[start + q] = z * ((_SIX if v >= _SIX else v) / _SIX)
+            for q in range(np.uint64(length)):
+                flat_y[start + q] = (flat[start + q] - middle) * a + shift
+            activate(flat_y, start, length, flat_r, act)
 
 
 @jit
@@ -121,19 +103,19 @@ def _backward(delta, x, y, gamma, beta, eps, given, mean, var, act, dx, dz, dgam
         total, product = 0.0, 0.0
         for i in range(n):
             start = np.uint64((i * c + channel) * length)
-            if act == _RELU and len(flat_dz):
+            if act == RELU and len(flat_dz):
                 for q in range(np.uint64(length)):
                     d = flat_delta[start + q]
                     flat_dx[start + q] = _ZERO if flat_y[start + q] <= _ZERO else d
-            elif act == _RELU:
+            elif act == RELU:
                 for q in range(np.uint64(length)):
                     z, d = (flat[start + q] - middle) * a + shift, flat_delta[start + q]
                     flat_dx[start + q] = _ZERO if z <= _ZERO else d
-            elif act == _RELU6:
+            elif act == RELU6:
                 for q in range(np.uint64(length)):
                     z, d = (flat[start + q] - middle) * a + shift, flat_delta[start + q]
                     flat_dx[start + q] = _ZERO if (z <= _ZERO) | (z >= _SIX) else d
-            elif act == _SILU:
+            elif act == SILU:
                 for q in range(np.uint64(length)):
                     z, d = (flat[start + q] - middle) * a + shift, flat_delta[start + q]
                     e = exponential(-abs(z))
@@ -141,7 +123,7 @@ def _backward(delta, x, y, gamma, beta, eps, given, mean, var, act, dx, dz, dgam
                     s = (e if z < _ZERO else _ONE) * share
                     rest = (_ONE if z < _ZERO else e) * share  # 1 − σ, with all its digits
                     flat_dx[start + q] = d * (s * (_ONE + z * rest))
-            elif act == _HARDSWISH:
+            elif act == HARDSWISH:
                 for q in range(np.uint64(length)):
                     z, d = (flat[start + q] - middle) * a + shift, flat_delta[start + q]
                     slope = d * (z / _THREE + _HALF) if z < _THREE else d

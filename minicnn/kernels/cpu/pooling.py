@@ -3,9 +3,55 @@
 import numpy as np
 from numba import prange
 
+from minicnn.kernels import plain
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.pooling_rows import make_max_row
 from minicnn.kernels.registry import register
+
+# (kernel, horizontal stride) that networks use: each has a row of vector instructions of its own.
+_ROWS = (((2, 2), 2), ((3, 3), 2), ((3, 3), 1))
+_max_row0, _max_row1, _max_row2 = (make_max_row(*kind) for kind in _ROWS)
+
+
+@jit
+def _max_pool_rows(x, y, argmax, kind, kernel, stride, padding, pitch):
+    """Max pooling in float32, a row of windows at a time, by one of the `_ROWS`.
+
+    Where windows reach beyond the image it is copied into a larger one first, with rows of `pitch`
+    and −∞ around it; pitch 0: they do not.
+    """
+    n, c, height, width = x.shape
+    oh, ow = y.shape[2:]
+    flat_x, flat_y, flat_argmax = x.reshape(-1), y.reshape(-1), argmax.reshape(-1)
+    lowest = np.float32(-np.inf)
+    kh, (sh, sw), (ph, pw) = kernel[0], stride, padding
+    for plane in prange(n * c):
+        begin = plane * height * width
+        image, start, step = flat_x, begin, width
+        if pitch:
+            image = np.full(((oh - 1) * sh + kh) * pitch, lowest, np.float32)
+            start, step = 0, pitch
+            for row in range(min(height, (oh - 1) * sh + kh - ph)):
+                target = np.uint64((row + ph) * pitch + pw)
+                source = np.uint64(begin + row * width)
+                for column in range(np.uint64(min(width, pitch - pw))):
+                    image[target + column] = flat_x[source + column]
+        for r in range(oh):
+            target = (plane * oh + r) * ow
+            corner = (r * sh - ph) * width - pw
+            here = start + r * sh * step
+            if kind == 0:
+                _max_row0(ow, image, here, step, flat_y, flat_argmax, target, corner, width)
+            elif kind == 1:
+                _max_row1(ow, image, here, step, flat_y, flat_argmax, target, corner, width)
+            else:
+                _max_row2(ow, image, here, step, flat_y, flat_argmax, target, corner, width)
+            for q in range(ow):
+                # All that this window sees is −∞: its place may be outside of the image.
+                if pitch and flat_y[target + q] == lowest:
+                    row, column = max(0, r * sh - ph), max(0, q * sw - pw)
+                    flat_argmax[target + q] = row * width + column
 
 
 @jit
@@ -53,7 +99,8 @@ def _max_pool2d(x, y, argmax, kh, kw, sh, sw, ph, pw, dh, dw):
                 flat_y[target + q] = best[q]
                 corner = (r * sh - ph) * width + np.int64(q) * sw - pw
                 who = winner[q]
-                flat_argmax[target + q] = corner + offset[np.uint32(who)] if who >= 0 else -1
+                place = corner + offset[np.uint32(who)] if who >= 0 else -1
+                flat_argmax[target + q] = place
 
 
 @jit
@@ -94,16 +141,30 @@ def _adaptive_avg_pool2d(x, y):
                 y[plane // c, plane % c, r, q] = total / ((bottom - top) * (right - left))
 
 
+@jit(reorder=True)
+def _plane_means(x, y):
+    """The mean of each plane: x (planes, places) → y (planes)."""
+    planes, places = x.shape
+    flat = x.reshape(-1)
+    for plane in prange(planes):
+        start, total = np.uint64(plane * places), 0.0
+        for q in range(np.uint64(places)):
+            total += np.float64(flat[start + q])
+        y[plane] = total / places
+
+
 @jit
 def _max_pool2d_gradient(delta, argmax, dx):
     n, c, oh, ow = delta.shape
+    size = dx.shape[2]
+    flat_delta, flat_argmax, flat_dx = delta.reshape(-1), argmax.reshape(-1), dx.reshape(-1)
     for plane in prange(n * c):
-        target = dx[plane // c, plane % c]
+        target = flat_dx[plane * size : (plane + 1) * size]
         target[:] = 0
-        for r in range(oh):
-            for q in range(ow):
-                place = argmax[plane // c, plane % c, r, q]
-                target[place] += delta[plane // c, plane % c, r, q]
+        begin = np.uint64(plane * oh * ow)
+        for q in range(np.uint64(oh * ow)):
+            # Without a sign a place is used as it is; a signed one could count from the end.
+            target[np.uint64(flat_argmax[begin + q])] += flat_delta[begin + q]
 
 
 @jit
@@ -143,9 +204,21 @@ def _avg_pool2d_gradient(delta, dx, divisors, kh, kw, sh, sw, ph, pw):
 @register("max_pool2d", "cpu")
 @through_float32
 def max_pool2d(x, kernel, stride, padding, dilation, out):
+    x, kernel = np.ascontiguousarray(x), tuple(kernel)
     y = np.empty((*x.shape[:2], *out), x.dtype)
-    argmax = np.empty(y.shape, np.int64)
-    _max_pool2d(np.ascontiguousarray(x), y, argmax, *kernel, *stride, *padding, *dilation)
+    # Places within a plane: where 32 bits hold them, less is written and read.
+    small = x.shape[2] * x.shape[3] < 2**31
+    argmax = np.empty(y.shape, np.int32 if small else np.int64)
+    kind = kernel, stride[1]
+    if kind in _ROWS and small and x.dtype == np.float32 and tuple(dilation) == (1, 1):
+        seen = [(o - 1) * s + k for o, s, k in zip(out, stride, kernel, strict=True)]
+        inside = not any(padding) and seen[0] <= x.shape[2] and seen[1] <= x.shape[3]
+        pitch = 0 if inside else seen[1]
+        _max_pool_rows(
+            x, y, argmax, _ROWS.index(kind), kernel, tuple(stride), tuple(padding), pitch
+        )
+    else:
+        _max_pool2d(x, y, argmax, *kernel, *stride, *padding, *dilation)
     return y, argmax
 
 
@@ -162,8 +235,21 @@ def adaptive_max_pool2d(x, out):
 @through_float32
 def adaptive_avg_pool2d(x, out):
     y = np.empty((*x.shape[:2], *out), x.dtype)
+    if tuple(out) == (1, 1):  # the end of most networks: one number a map
+        n, c, height, width = x.shape
+        _plane_means(np.ascontiguousarray(x).reshape(n * c, height * width), y.reshape(-1))
+        return y
     _adaptive_avg_pool2d(np.ascontiguousarray(x), y)
     return y
+
+
+@register("adaptive_avg_pool2d_gradient", "cpu")
+def adaptive_avg_pool2d_gradient(delta, size):
+    if delta.shape[2:] != (1, 1):
+        return plain.adaptive_avg_pool2d_gradient(delta, size)
+    dx = np.empty((*delta.shape[:2], *size), delta.dtype)
+    dx[:] = delta / (size[0] * size[1])
+    return dx
 
 
 @register("max_pool2d_gradient", "cpu")
@@ -171,7 +257,7 @@ def adaptive_avg_pool2d(x, out):
 def max_pool2d_gradient(delta, argmax, size):
     n, c = delta.shape[:2]
     dx = np.empty((n, c, size[0] * size[1]), delta.dtype)
-    _max_pool2d_gradient(np.ascontiguousarray(delta), argmax, dx)
+    _max_pool2d_gradient(np.ascontiguousarray(delta), np.ascontiguousarray(argmax), dx)
     return dx.reshape(n, c, *size)
 
 

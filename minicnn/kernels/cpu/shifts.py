@@ -10,6 +10,10 @@ this line, shifted.
 Between the last window of a row and the first of the next there are ``pitch − OW`` places that are
 no windows. Results are computed there, too, and thrown away: that is cheaper than to jump.
 
+So the fewer such places the better, and zeros are used twice: what pads a row at its right end is
+what pads the next row at its left, and the rows below an image are those above the next one. With
+padding p a row takes W + p places instead of W + 2p.
+
 With a stride s, windows lie s pixels apart. The image is sorted into s · s smaller ones first (all
 pixels whose row and column leave the same remainders by s); a kernel entry looks at one of these,
 at stride 1. With a dilation d the entries lie d apart: the distances are ``(i * pitch + j) * d``.
@@ -33,6 +37,7 @@ class Lines(NamedTuple):
             in the lines of one image (channel after channel, part after part).
         length: from the first window of an image to behind its last, with what is no window.
         out: (OH, OW).
+        behind: so many zeros follow the last channel, which has no next one to share with.
         copied: whether the images have to be copied to lie so.
     """
 
@@ -42,6 +47,7 @@ class Lines(NamedTuple):
     offset: np.ndarray
     length: int
     out: tuple
+    behind: int
     copied: bool
 
     @property
@@ -55,6 +61,10 @@ def lines_of(channels, size, kernel, stride, padding, dilation):
     """The `Lines` in which a convolution reads images of `channels` channels (of one group)."""
     out = tuple(map(output_size, size, kernel, stride, padding, dilation))
     rows, pitch = (-(-(n + 2 * p) // s) for n, p, s in zip(size, padding, stride, strict=True))
+    behind = 0
+    if stride == (1, 1):
+        rows, pitch = (max(n + p, o) for n, p, o in zip(size, padding, out, strict=True))
+        behind = padding[0] * pitch + padding[1]
     plane = stride[0] * stride[1] * rows * pitch
     offset = np.empty((channels, *kernel), np.int64)
     for i in range(kernel[0]):
@@ -67,7 +77,7 @@ def lines_of(channels, size, kernel, stride, padding, dilation):
     offset += plane * np.arange(channels).reshape(-1, 1, 1)
     length = (out[0] - 1) * pitch + out[1]
     copied = any(padding) or stride != (1, 1)
-    return Lines(stride, rows, pitch, offset.reshape(-1), length, out, copied)
+    return Lines(stride, rows, pitch, offset.reshape(-1), length, out, behind, copied)
 
 
 class Part(NamedTuple):
@@ -93,12 +103,13 @@ class Part(NamedTuple):
 
 
 class BackLines(NamedTuple):
-    """How δ is laid out for the input gradient: padded by `before` and `after`, in `pitch`."""
+    """How δ is laid out for the input gradient: `before` zeros above and left, in `pitch`."""
 
     before: tuple
     rows: int
     pitch: int
     parts: tuple
+    behind: int
     copied: bool
 
 
@@ -116,14 +127,18 @@ def _reach(n, k, s, p, d):
 def back_lines_of(maps, size, kernel, stride, padding, dilation, out):
     """The `BackLines` in which the gradient for inputs of `size` reads δ of `maps` maps."""
     axes = [_reach(*a) for a in zip(size, kernel, stride, padding, dilation, strict=True)]
-    before, extent = [], []
+    before, extent, shared = [], [], []
     for reached, o in zip(axes, out, strict=True):
         distances = [e for _, _, entries in reached for _, e in entries] or [0]
         first = max(0, -min(distances))
         last = max([o] + [count + e for _, count, entries in reached for _, e in entries])
         before.append(first)
-        extent.append(first + last)
+        # The zeros behind are the next row's; more of them only if it has too few.
+        most = max((count for _, count, _ in reached), default=0)
+        extent.append(max(first + o + max(0, last - o - first), most))
+        shared.append(min(first, last - o))
     rows, pitch = extent
+    behind = shared[0] * pitch + shared[1]
     parts = []
     for row, down, vertical in axes[0]:
         for column, across, horizontal in axes[1]:
@@ -137,5 +152,5 @@ def back_lines_of(maps, size, kernel, stride, padding, dilation, out):
             offset = (np.arange(maps).reshape(-1, 1) * rows * pitch + distances).reshape(-1)
             length = (down - 1) * pitch + across
             parts.append(Part(row, column, (down, across), numbers, offset, length))
-    copied = (rows, pitch) != tuple(out)
-    return BackLines(tuple(before), rows, pitch, tuple(parts), copied)
+    copied = any(before) or (rows, pitch) != tuple(out)
+    return BackLines(tuple(before), rows, pitch, tuple(parts), behind, copied)

@@ -21,7 +21,9 @@ lie side by side: for each place a few numbers of x, times vectors of maps.
 
     D[i, v] += Σ_n Σ_r Σ_q x[first[i] + place(n, r, q)] · d[place'(n, r, q), v]
 
-`transpose` turns round a square of `WIDTH` · `WIDTH` numbers in registers.
+`transpose` turns round a square of `WIDTH` · `WIDTH` numbers in registers. `copy_line` and
+`clear_line` move and zero stretches that are often shorter than a vector, or little longer: the
+rows of small images. Their last vector is written in part, instead of number by number.
 """
 
 from llvmlite import binding, ir
@@ -42,22 +44,20 @@ WIDTH, REGISTERS = _width()
 
 # (rows, vectors) of the rectangles: rows · vectors sums, `vectors` vectors of x and a weight fit
 # into the registers. Which one wastes least depends on how many maps there are.
-TILES = ((14, 2), (8, 3), (6, 4), (4, 6)) if REGISTERS == 32 else ((6, 2), (4, 2), (2, 4), (1, 8))
+TILES = ((14, 2), (8, 3), (6, 4)) if REGISTERS == 32 else ((6, 2), (4, 2), (2, 4))
 DOTS = (4, 6) if REGISTERS == 32 else (2, 4)
 # Where each map has a channel of its own, there is a single row.
 ALONE_TILE, ALONE_DOTS = (1, 8), (1, 9)
-OUTERS = (
-    ((14, 2), (28, 1), (9, 3), (7, 4)) if REGISTERS == 32 else ((6, 2), (12, 1), (4, 3), (3, 4))
-)
+OUTERS = ((14, 2), (28, 1), (9, 3)) if REGISTERS == 32 else ((6, 2), (12, 1), (4, 3))
 
 _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, WIDTH)
 _MASK = ir.VectorType(ir.IntType(1), WIDTH)
-_ZERO = ir.Constant(_VECTOR, [0.0] * WIDTH)
+ZERO = ir.Constant(_VECTOR, [0.0] * WIDTH)
 
 
-class _Code:
+class Code:
     """What both loops need, on top of llvmlite's builder."""
 
     def __init__(self, context, builder, signature):
@@ -86,11 +86,20 @@ class _Code:
         kind = ir.FunctionType(_VECTOR, [pointer.type, _INT32, _MASK, _VECTOR])
         name = f"llvm.masked.load.v{WIDTH}f32.p0"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [pointer, ir.Constant(_INT32, 4), mask, _ZERO])
+        return self.builder.call(function, [pointer, ir.Constant(_INT32, 4), mask, ZERO])
 
     def store(self, vector, pointer):
         pointer = self.builder.bitcast(pointer, _VECTOR.as_pointer())
         self.builder.store(vector, pointer, align=4)
+
+    def store_some(self, vector, pointer, mask):
+        """Write the lanes of `mask`, and no others."""
+        number = {_FLOAT: "f32", _INT32: "i32"}[vector.type.element]
+        pointer = self.builder.bitcast(pointer, vector.type.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [vector.type, pointer.type, _INT32, _MASK])
+        name = f"llvm.masked.store.v{WIDTH}{number}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        self.builder.call(function, [vector, pointer, ir.Constant(_INT32, 4), mask])
 
     def spread(self, scalar):
         """A vector with the same number in every lane."""
@@ -105,6 +114,14 @@ class _Code:
         name = f"llvm.fma.v{WIDTH}f32"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [a, b, c])
+
+    def sum_of(self, vector):
+        """The sum of the lanes, added up in pairs, always the same ones."""
+        kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
+        name = f"llvm.vector.reduce.fadd.v{WIDTH}f32"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        zero = ir.Constant(_FLOAT, 0.0)
+        return self.builder.call(function, [zero, vector], fastmath=("reassoc",))
 
     def lanes_below(self, count):
         """The mask of the lanes 0 … count − 1."""
@@ -162,7 +179,7 @@ def make_tile(rows, vectors):
         )
 
         def generate(context, builder, signature, arguments):
-            code = _Code(context, builder, signature)
+            code = Code(context, builder, signature)
             steps, a, a0, offset, k0, x, x0, start, s0, z, z0, pitch = arguments
             a = code.at(code.data(1, a), a0)
             offset = code.at(code.data(3, offset), k0)
@@ -216,7 +233,7 @@ def make_dots(rows, columns):
         )
 
         def generate(context, builder, signature, arguments):
-            code = _Code(context, builder, signature)
+            code = Code(context, builder, signature)
             images, length, d, d0, d_rows, r0, d_image = arguments[:7]
             x, x0, offset, k0, x_image, out, o0 = arguments[7:]
             d = code.at(code.data(2, d), d0)
@@ -249,14 +266,9 @@ def make_dots(rows, columns):
                 )
                 return add(sums, lambda p: code.load_some(p, tail), *here, done)
 
-            sums = code.loop(images, [_ZERO] * (rows * columns), image)
-            kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
-            name = f"llvm.vector.reduce.fadd.v{WIDTH}f32"
-            reduce = cgutils.get_or_insert_function(builder.module, kind, name)
+            sums = code.loop(images, [ZERO] * (rows * columns), image)
             for k, total in enumerate(sums):
-                place = code.at(out, code.constant(k))
-                # "reassoc": the lanes may be added in pairs, always the same ones.
-                one = builder.call(reduce, [ir.Constant(_FLOAT, 0.0), total], fastmath=("reassoc",))
+                place, one = code.at(out, code.constant(k)), code.sum_of(total)
                 builder.store(builder.fadd(builder.load(place), one), place)
             return context.get_dummy_value()
 
@@ -284,7 +296,7 @@ def make_outer(rows, vectors):
         )
 
         def generate(context, builder, signature, arguments):
-            code = _Code(context, builder, signature)
+            code = Code(context, builder, signature)
             images, lines, length, x, x0, first, i0, x_image, x_line = arguments[:9]
             d, d0, d_image, out, o0 = arguments[9:]
             x = code.at(code.data(3, x), x0)
@@ -340,7 +352,7 @@ def transpose(_, x, x0, x_pitch, y, y0, y_pitch):
     signature = types.void(x, index, index, y, index, index)
 
     def generate(context, builder, signature, arguments):
-        code = _Code(context, builder, signature)
+        code = Code(context, builder, signature)
         x, x0, x_pitch, y, y0, y_pitch = arguments
         x, y = code.at(code.data(0, x), x0), code.at(code.data(3, y), y0)
 
@@ -365,6 +377,63 @@ def transpose(_, x, x0, x_pitch, y, y0, y_pitch):
             rows, half = new, 2 * half
         for j in range(WIDTH):
             code.store(rows[j], row(y, y_pitch, j))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _over_vectors(code, count, whole, part):
+    """``whole(v)`` for each full vector of `count` floats, ``part(v, mask)`` for what is left."""
+    vectors = code.builder.sdiv(count, code.constant(WIDTH))
+    left = code.builder.srem(count, code.constant(WIDTH))
+
+    def one(v, values):
+        whole(code.builder.mul(v, code.constant(WIDTH)))
+        return values
+
+    code.loop(vectors, [], one)
+    part(code.builder.mul(vectors, code.constant(WIDTH)), code.lanes_below(left))
+
+
+@intrinsic
+def copy_line(_, count, x, x0, y, y0):
+    """``y[y0 + i] = x[x0 + i]`` for i = 0 … count − 1."""
+    index = types.intp
+    signature = types.void(index, x, index, y, index)
+
+    def generate(context, builder, signature, arguments):
+        code = Code(context, builder, signature)
+        count, x, x0, y, y0 = arguments
+        x, y = code.at(code.data(1, x), x0), code.at(code.data(3, y), y0)
+        _over_vectors(
+            code,
+            count,
+            lambda i: code.store(code.load(code.at(x, i)), code.at(y, i)),
+            lambda i, mask: code.store_some(
+                code.load_some(code.at(x, i), mask), code.at(y, i), mask
+            ),
+        )
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def clear_line(_, count, y, y0):
+    """``y[y0 + i] = 0`` for i = 0 … count − 1."""
+    index = types.intp
+    signature = types.void(index, y, index)
+
+    def generate(context, builder, signature, arguments):
+        code = Code(context, builder, signature)
+        count, y, y0 = arguments
+        y = code.at(code.data(1, y), y0)
+        _over_vectors(
+            code,
+            count,
+            lambda i: code.store(ZERO, code.at(y, i)),
+            lambda i, mask: code.store_some(ZERO, code.at(y, i), mask),
+        )
         return context.get_dummy_value()
 
     return signature, generate

@@ -26,13 +26,13 @@ from minicnn.kernels.workspace import workspace
 PLACES, LONG_PLACES = 400, 3200
 SUMS = 96 * 2**10  # floats of ∂L/∂W that one thread adds up at a time
 
-_outer0, _outer1, _outer2, _outer3 = (make_outer(*shape) for shape in OUTERS)
+_outer0, _outer1, _outer2 = (make_outer(*shape) for shape in OUTERS)
 _ROWS = tuple(rows for rows, _ in OUTERS)
 _LANES = tuple(vectors * WIDTH for _, vectors in OUTERS)
 
 
 @jit
-def _turn_round(delta, panels):
+def turn_round(delta, panels):
     """δ (N, groups, maps, places) → panels (N, groups, blocks, places, lanes); empty lanes: 0."""
     images, groups, maps, places = delta.shape
     blocks, lanes = panels.shape[2], panels.shape[4]
@@ -60,7 +60,7 @@ def _sum_up(panels, lines, sizes, first, out, pitch, dw, kind, parts, at_once):
     """Each thread has some k's of some maps to itself: no two write to the same place.
 
     Args:
-        panels: as `_turn_round` leaves them. lines: flat.
+        panels: as `turn_round` leaves them. lines: flat.
         sizes: the number of images, and the floats of an image and of a group in `lines`.
         first: the distance of each k's pixel, as many as fill rectangles.
         out, pitch: (OH, OW); the distance of two rows in `lines`.
@@ -106,11 +106,8 @@ def _sum_up(panels, lines, sizes, first, out, pitch, dw, kind, parts, at_once):
                         elif kind == 1:
                             _outer1(count, tall, long, lines, x0, first, i0, image_size, pitch,
                                     d, d0, d_image, sums, o0)  # fmt: skip
-                        elif kind == 2:
-                            _outer2(count, tall, long, lines, x0, first, i0, image_size, pitch,
-                                    d, d0, d_image, sums, o0)  # fmt: skip
                         else:
-                            _outer3(count, tall, long, lines, x0, first, i0, image_size, pitch,
+                            _outer2(count, tall, long, lines, x0, first, i0, image_size, pitch,
                                     d, d0, d_image, sums, o0)  # fmt: skip
         # The sums lie k after k, ∂L/∂W map after map.
         begin, end = low * rows, min(high * rows, steps)
@@ -179,7 +176,7 @@ def weight_gradient(delta, lines, sizes, offset, pitch, groups, out):
     blocks, rectangles = -(-maps // lanes), -(-steps // rows)
     shape = n, groups, blocks, places, lanes
     panels = workspace("panels", math.prod(shape)).reshape(shape)
-    _turn_round(delta.reshape(n, groups, maps, places), panels)
+    turn_round(delta.reshape(n, groups, maps, places), panels)
     first = np.full(rectangles * rows, offset[-1], np.int64)  # what is too much is not kept
     first[:steps] = offset
     parts = best_parts(

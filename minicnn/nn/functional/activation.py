@@ -23,7 +23,7 @@ def _run(name, operation, input, inplace=False, integers=False):
     tensor_only(name, input)
     if not integers:
         same_dtype(name, input)
-    elif input.dtype == bool:
+    elif input.dtype.kind == "b":
         raise DtypeError(f"{name}: expected numbers, got bool; convert with .float()")
     return write(name, input, operation) if inplace else apply(operation, input)
 

@@ -110,7 +110,7 @@ def _max_pool(
         _refuse_windows_of_padding(name, input.shape[2:], kernel, stride, padding, dilation, out)
     output, indices = apply(MaxPool2d(kernel, stride, padding, dilation, out), input)
     output = from_images(output, n, added)
-    return (output, from_images(indices, n, added)) if return_indices else output
+    return (output, from_images(indices.long(), n, added)) if return_indices else output
 
 
 def _window_counts(name, n, input, kernel, stride, padding, dilation, ceil_mode):
