@@ -33,17 +33,20 @@ from minicnn import checks, data, models, optim, training
 from minicnn.serialization import atomic_write
 from minicnn.training import transfer
 
-# How each strategy is called, and its learning rate: of those in TUNED the best, by --tune, for
-# digits that no cell trains on or is tested on.
 STRATEGIES = {
-    "head": ("head only", 0.3),
-    "frozen": ("convolutions frozen", 0.03),
-    "rates": ("all, rates falling by half", 0.1),
-    "all": ("all, one rate", 0.01),
-    "scratch": ("from scratch", 0.01),
+    "head": "head only",
+    "frozen": "convolutions frozen",
+    "rates": "all, rates falling by half",
+    "all": "all, one rate",
+    "scratch": "from scratch",
 }
-TUNED = (0.003, 0.01, 0.03, 0.1, 0.3)  # on Fashion-MNIST, and used for both sources
 SOURCES = {"fashion-mnist": ("Fashion-MNIST", 60_000), "digits": ("digits on their side", 4000)}
+TUNED = (0.003, 0.01, 0.03, 0.1, 0.3)
+# The best of these by --tune, on digits that no cell trains on or is tested on.
+RATES = {
+    "fashion-mnist": {"head": 0.3, "frozen": 0.03, "rates": 0.1, "all": 0.01, "scratch": 0.01},
+    "digits": {"head": 0.3, "frozen": 0.03, "rates": 0.1, "all": 0.01, "scratch": 0.01},
+}
 MOMENTUM, WEIGHT_DECAY, BATCH = 0.9, 5e-4, 32
 POOL = 6000  # of the bundled training digits; the other 2,000 are for choosing learning rates
 FEW = 2000  # of those, where the others are the source
@@ -278,10 +281,12 @@ def run_cells(cells, wanted, arguments, console):
 def accuracies(cells, arguments):
     """{strategy's name: {size: the accuracy of each seed}}."""
     found = {}
-    for strategy, (name, _) in STRATEGIES.items():
+    for strategy, lr in RATES[arguments.source].items():
+        name = STRATEGIES[strategy]
         found[name] = {}
         for size in sorted(arguments.sizes):
-            of_seed = {c["seed"]: c["accuracy"] for c in cells.find(strategy=strategy, size=size)}
+            done = cells.find(strategy=strategy, size=size, lr=lr)
+            of_seed = {c["seed"]: c["accuracy"] for c in done}
             found[name][size] = [of_seed[seed] for seed in range(arguments.seeds)]
     return found
 
@@ -292,7 +297,8 @@ def write_results(cells, arguments, console):
     found, source = accuracies(cells, arguments), SOURCES[arguments.source][0]
     paths = [weights_file(seed, arguments) for seed in range(arguments.seeds)]
     on_source = report.mean_and_spread([mc.load(path)["accuracy"] for path in paths])
-    rates = ", ".join(f"{name} {lr}" for name, lr in STRATEGIES.values())
+    chosen = RATES[arguments.source]
+    rates = ", ".join(f"{name} {chosen[strategy]}" for strategy, name in STRATEGIES.items())
     images = min(arguments.source_images, SOURCES[arguments.source][1])
     recipe = (
         f"Before, each network learnt from {images:,} images of {source} for "
@@ -333,14 +339,14 @@ def tune(arguments, console):
         for seed in seeds for strategy in STRATEGIES for size in sizes for lr in TUNED
     ]  # fmt: skip
     run_cells(cells, wanted, arguments, console)
-    for strategy, (name, chosen) in STRATEGIES.items():
+    for strategy, name in STRATEGIES.items():
         found = {
             lr: statistics.mean(c["accuracy"] for c in cells.find(strategy=strategy, lr=lr))
             for lr in TUNED
         }
         listed = "  ".join(f"{lr}: {100 * accuracy:.2f}" for lr, accuracy in found.items())
-        best = max(found, key=found.get)
-        console.print(f"{name:28} {listed}  best {best}, used {chosen}", highlight=False)
+        best, used = max(found, key=found.get), RATES[arguments.source][strategy]
+        console.print(f"{name:28} {listed}  best {best}, used {used}", highlight=False)
 
 
 def options_of(arguments):
@@ -362,7 +368,7 @@ def main(argv=None):
             {"strategy": strategy, "size": size, "seed": seed, "lr": lr}
             for seed in range(arguments.seeds)
             for size in arguments.sizes
-            for strategy, (_, lr) in STRATEGIES.items()
+            for strategy, lr in RATES[arguments.source].items()
         ]
         run_cells(cells, wanted, arguments, console)
         write_results(cells, arguments, console)

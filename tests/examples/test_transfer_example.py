@@ -83,7 +83,7 @@ def test_table_and_picture_say_what_the_cells_say(finished):
         mean = f"{values.mean():{sign}.1f}".replace("-0.0", "+0.0").replace("-", "−")
         return f"{mean} ± {values.std(ddof=1):.1f}"
 
-    for strategy, (name, _) in example.STRATEGIES.items():
+    for strategy, name in example.STRATEGIES.items():
         own = [accuracy(strategy, size) for size in (20, 40)]
         assert f"| {name} | {entry(own[0])} | {entry(own[1])} |" in text
         gain = [a - accuracy("scratch", size) for a, size in zip(own, (20, 40), strict=True)]
@@ -193,7 +193,7 @@ def test_tuning_uses_other_digits(clothes, tmp_path, monkeypatch, capsys):
     whole = {chosen.start for _, chosen in asked if isinstance(chosen, slice)}
     assert whole == {6000}  # what is tested on
     assert max(max(chosen) for _, chosen in asked if not isinstance(chosen, slice)) < 6000
-    name, rate = example.STRATEGIES["head"]
+    name, rate = example.STRATEGIES["head"], example.RATES["fashion-mnist"]["head"]
     cells = [json.loads(line) for line in (tmp_path / "tuning.jsonl").read_text().splitlines()][1:]
     means = {
         lr: np.mean([c["accuracy"] for c in cells if (c["strategy"], c["lr"]) == ("head", lr)])
@@ -201,3 +201,14 @@ def test_tuning_uses_other_digits(clothes, tmp_path, monkeypatch, capsys):
     }
     best = max(means, key=means.get)
     assert lines[0].startswith(name) and lines[0].endswith(f"best {best}, used {rate}")
+
+
+def test_the_measured_tables_were_made_with_these_rates():
+    results = PATH.parents[1] / "benchmarks" / "results"
+    found = {path.stem.removeprefix("transfer").strip("_") for path in results.glob("transfer*.md")}
+    assert "" in found
+    for name in found:
+        rates = example.RATES[name or "fashion-mnist"]
+        text = (results / f"transfer_{name}.md".replace("_.", ".")).read_text(encoding="utf-8")
+        used = ", ".join(f"{example.STRATEGIES[s]} {lr}" for s, lr in rates.items())
+        assert used in text
