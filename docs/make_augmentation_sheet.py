@@ -29,6 +29,7 @@ CASES = [
         "RandomAffine(10, (0.1, 0.1), (0.7, 1.2))",
         T.RandomAffine(10, (0.1, 0.1), (0.7, 1.2), interpolation="bilinear"),
     ),
+    ("RandomPerspective(0.5, p=1)", T.RandomPerspective(0.5, p=1)),
     ("ElasticTransform(60.0, 5.0)", T.ElasticTransform(60.0, 5.0)),
     ("ColorJitter(brightness=0.6)", T.ColorJitter(brightness=0.6)),
     ("ColorJitter(contrast=0.8)", T.ColorJitter(contrast=0.8)),
@@ -37,6 +38,7 @@ CASES = [
     ("RGBShift(0.25)", T.RGBShift(0.25)),
     ("PCALighting(std=0.5)", T.PCALighting(std=0.5)),
     ("RandomGrayscale(0.5)", T.RandomGrayscale(0.5)),
+    ("RandomPosterize(2, p=0.7)", T.RandomPosterize(2, p=0.7)),
     ("GaussianBlur(9, (0.1, 3.0))", T.GaussianBlur(9, (0.1, 3.0))),
     ("RandomErasing(p=1)", T.RandomErasing(p=1)),
     (

@@ -14,6 +14,7 @@ from minicnn.data.transforms import functional as F
 from minicnn.data.transforms.colour_noise import add_colour
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (24, 30, 3), "uint8")
+SQUARE = [[0, 0], [9, 0], [9, 9], [0, 9]]
 PLANES = np.ascontiguousarray(COLOUR.transpose(2, 0, 1))
 
 RANDOM = [
@@ -23,6 +24,8 @@ RANDOM = [
     T.RandomResizedCrop((17, 13)),
     T.RandomRotation(30, fill=9),
     T.RandomAffine(10, (0.2, 0.1), (0.7, 1.3), 20, interpolation="bilinear"),
+    T.RandomPerspective(0.6, p=0.9, fill=7),
+    T.RandomPosterize(2),
     T.ElasticTransform(40.0, 2.0),
     T.ColorJitter(0.4, 0.4, 0.4, 0.1),
     T.RandomGrayscale(0.5),
@@ -150,6 +153,7 @@ def test_parameters_are_distributed_as_torchvisions():
         "ColorJitter": (jitter, jitter),
         "RandomRotation": (([-20.0, 50.0],), ([-20.0, 50.0],)),
         "RandomAffine": (affine, affine),
+        "RandomPerspective": ((90, 61, 0.7), (90, 61, 0.7)),
         "GaussianBlur": ((0.1, 2.0), (0.1, 2.0)),
     }
     for name, (mine, other) in cases.items():
@@ -271,6 +275,20 @@ REFUSED = [
     (lambda: T.RandomAffine(0, (2, 0)), ArgumentError, r"translate must be two numbers from 0 to"),
     (lambda: T.RandomAffine(0, scale=(0, 1)), ArgumentError, r"scale must be above 0"),
     (lambda: T.RandomAffine(0, shear=(1, 2, 3)), ArgumentError, r"shear must be 2 or 4 numbers"),
+    (lambda: T.RandomPerspective(1.5), ArgumentError, r"distortion_scale must be from 0 to 1"),
+    (lambda: T.RandomPerspective(p=2), ArgumentError, r"p must be a probability"),
+    (lambda: F.perspective(COLOUR, SQUARE, SQUARE[:3]), ShapeError, r"endpoints must be four"),
+    (lambda: F.perspective(COLOUR, "abcd", SQUARE), DtypeError, r"startpoints must be four corn"),
+    (
+        lambda: F.perspective(COLOUR, SQUARE, [[0, 0], [1, 1], [2, 2], [0, 9]]),
+        ArgumentError,
+        r"perspective: three of the four corners lie on a line",
+    ),
+    (lambda: F.perspective(COLOUR, SQUARE, SQUARE, BICUBIC), ArgumentError, r"got 'bicubic'"),
+    (lambda: T.RandomPosterize(9), ArgumentError, r"RandomPosterize: bits must be from 0 to 8"),
+    (lambda: F.posterize(COLOUR, -1), ArgumentError, r"posterize: bits must be from 0 to 8"),
+    (lambda: F.posterize(COLOUR / 255, 3), DtypeError, r"uint8, got float64; put it before ToT"),
+    (lambda: F.posterize(Image.new("F", (4, 4)), 3), DtypeError, r"of mode L or RGB, got F"),
     (
         lambda: F.rotate(COLOUR, 3, BICUBIC),
         ArgumentError,

@@ -37,6 +37,8 @@ def drawn(dtype, shape=(3, H, W), seed=0):
 DISPLACEMENT = np.random.default_rng(3).normal(0, 0.1, (1, H, W, 2)).astype("float32")
 BILINEAR, BICUBIC = InterpolationMode.BILINEAR, InterpolationMode.BICUBIC
 NEAREST, EXACT = InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT
+CORNERS = [[0, 0], [W - 1, 0], [W - 1, H - 1], [0, H - 1]]
+SEEN = [[4, 1], [25, 5], [28, 20], [2, 17]]
 WEIGHTED = {
     "smaller": ("resize", ([11, 17],), {}),
     "larger": ("resize", ([51, 47],), {}),
@@ -52,6 +54,8 @@ WEIGHTED = {
     "affine about": ("affine", (-70.0, [0, 2], 0.7, [5.0], BILINEAR), {"center": [3, 4]}),
     "rotate": ("rotate", (33.0, BILINEAR), {"expand": True, "fill": [1.0]}),
     "rotate about": ("rotate", (-150.0, BILINEAR), {"center": [30, 2]}),
+    "perspective": ("perspective", (CORNERS, SEEN), {"fill": [1.0]}),
+    "perspective out": ("perspective", (SEEN, CORNERS, BILINEAR), {}),
     "blur": ("gaussian_blur", ([5, 9], [1.0, 2.0]), {}),
     "blur by default": ("gaussian_blur", ([7, 3],), {}),
     "darker": ("adjust_brightness", (0.3,), {}),
@@ -69,6 +73,7 @@ EQUAL = {
     "nearest": ("resize", ([11, 47], NEAREST), {}),
     "nearest exact": ("resize", ([50, 10], EXACT), {}),
     "affine nearest": ("affine", (13.0, [3, -2], 1.2, [5.0, 7.0], NEAREST), {"fill": [1.0]}),
+    "perspective nearest": ("perspective", (CORNERS, SEEN, NEAREST), {}),
     "quarter turn": ("rotate", (90.0,), {"expand": True}),
     "turn": ("rotate", (21.0,), {"expand": True}),
     "hflip": ("hflip", (), {}),
@@ -168,6 +173,23 @@ def test_elastic(tv, mode, dtype):
     found = F.elastic_transform(mc.tensor(array), mc.tensor(DISPLACEMENT), mode, 1)
     bound = {"uint8": 1, "float32": 1e-5}[dtype] if mode is BILINEAR else 0
     assert np.abs(found.array.astype(float) - expected.numpy()).max() <= bound
+
+
+@pytest.mark.parametrize("bits", range(9))
+def test_posterize(tv, bits):
+    import torch
+
+    array = drawn("uint8")
+    expected = tv.functional.posterize(torch.tensor(array), bits).numpy()
+    np.testing.assert_array_equal(F.posterize(mc.tensor(array), bits).array, expected)
+    np.testing.assert_array_equal(F.posterize(array, bits), expected)
+    for mode in ("RGB", "L"):
+        image = Image.fromarray(drawn("uint8", (H, W, 3))).convert(mode)
+        if bits:  # Pillow refuses 0
+            expected = tv.functional.posterize(image, bits).tobytes()
+            assert F.posterize(image, bits).tobytes() == expected
+        else:
+            assert set(F.posterize(image, 0).tobytes()) == {0}
 
 
 def test_five_and_ten(tv):

@@ -24,6 +24,8 @@ from minicnn.data.transforms.erasing import RandomErasing
 from minicnn.data.transforms.flips import RandomHorizontalFlip, RandomVerticalFlip
 from minicnn.data.transforms.interpolation import InterpolationMode
 from minicnn.data.transforms.jitter import ColorJitter, Grayscale, RandomGrayscale
+from minicnn.data.transforms.perspective import RandomPerspective
+from minicnn.data.transforms.posterizing import RandomPosterize
 from minicnn.data.transforms.random_crops import RandomCrop, RandomResizedCrop
 from minicnn.data.transforms.random_warps import RandomAffine, RandomRotation
 from minicnn.data.transforms.resizing import Resize

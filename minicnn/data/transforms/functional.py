@@ -15,7 +15,9 @@ from minicnn.data.transforms.elastic import elastic_transform, gaussian_blur
 from minicnn.data.transforms.erasing import erase
 from minicnn.data.transforms.flips import hflip, vflip
 from minicnn.data.transforms.interpolation import InterpolationMode
+from minicnn.data.transforms.perspective import perspective
 from minicnn.data.transforms.pixels import get_dimensions, get_image_size
+from minicnn.data.transforms.posterizing import posterize
 from minicnn.data.transforms.random_crops import resized_crop
 from minicnn.data.transforms.resizing import resize
 from minicnn.data.transforms.tensors import normalize, to_tensor
@@ -41,7 +43,9 @@ __all__ = [
     "hflip",
     "normalize",
     "pad",
+    "perspective",
     "pil_to_tensor",
+    "posterize",
     "resize",
     "resized_crop",
     "rgb_to_grayscale",

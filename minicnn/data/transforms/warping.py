@@ -83,7 +83,8 @@ def as_fill(operation, fill, channels):
     return values * (channels // len(values))
 
 
-def _pillow_fill(operation, fill, img):
+def pillow_fill(operation, fill, img):
+    """What Pillow wants as the colour of what is beyond the image."""
     values = as_fill(operation, 0 if fill is None else fill, len(img.getbands()))
     values = values if img.mode == "F" else [int(value) for value in values]
     return tuple(values) if len(values) > 1 else values[0]
@@ -148,7 +149,7 @@ def affine(
     if is_pil_image(img):
         matrix = inverse_affine_matrix(center, angle, translate, scale, shear)
         number = pillow_number("affine", as_mode("affine", interpolation))
-        fill = _pillow_fill("affine", fill, img)
+        fill = pillow_fill("affine", fill, img)
         return img.transform(img.size, 0, matrix, number, fillcolor=fill)  # 0: affine
     from_middle = [c - m for c, m in zip(center, middle, strict=True)]
     matrix = inverse_affine_matrix(from_middle, angle, translate, scale, shear)
@@ -176,7 +177,7 @@ def rotate(
     center = None if center is None else _pair("rotate", "center", center)
     if is_pil_image(img):
         number = pillow_number("rotate", as_mode("rotate", interpolation))
-        fill = _pillow_fill("rotate", fill, img)
+        fill = pillow_fill("rotate", fill, img)
         return img.rotate(angle, number, expand, center, fillcolor=fill)
     from_middle = [0, 0] if center is None else [center[0] - width / 2, center[1] - height / 2]
     matrix = inverse_affine_matrix(from_middle, -angle, (0, 0), 1, (0, 0))
