@@ -210,3 +210,21 @@ def test_the_residual_network_goes_on(claims, clothes, tmp_path):
     assert again["history"] == found["history"]
     assert again["test_accuracy"] == found["test_accuracy"]
     assert experiment.RESULTS.name == "claims"
+
+
+def test_the_page_has_the_results(claims, tmp_path):
+    page = claims("page")
+    (tmp_path / "some.md").write_text(
+        "# Title\n\nClaim: x\n\n| a |\n| --- |\n\n![Title](some.png)\n\n`python some.py`\n"
+    )
+    text = "Before\n\n<!-- claim: some -->\n<!-- end of claim -->\n\nBetween\n\n"
+    text += "<!-- claim: other -->\nold\n<!-- end of claim -->\n"
+    once = page.filled(text, tmp_path)
+    assert "| a |" in once and "](../benchmarks/results/claims/some.png)" in once
+    assert "Title\n" not in once and "Claim" not in once and "Not measured yet." in once
+    assert "old" not in once and "Between" in once
+    assert page.filled(once, tmp_path) == once
+    own = page.PAGE.read_text(encoding="utf-8")
+    assert page.filled(own) == own  # the page is up to date
+    named = {place[1] for place in page.PLACE.findall(own)}
+    assert named >= set(SCRIPTS) | {"digits", "fashion_residual", "plain_residual"}
