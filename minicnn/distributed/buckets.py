@@ -33,6 +33,8 @@ class Bucket:
         self.size = ends[-1]
         # float16 has no MPI type, and too few digits to add up in.
         self.dtype = np.promote_types(parameters[0].dtype, np.float32)
+        self._xp = array_module(parameters[0].array)
+        self._share = self.dtype.type(1 / ranks.size)
         self.forget()
 
     def forget(self):
@@ -44,15 +46,13 @@ class Bucket:
         """Copy the gradient of the i-th parameter."""
         if self.array is None:
             # New for each step: the gradients of the last one are views of the last one's array.
-            xp = array_module(self.parameters[0].array)
-            self.array = xp.empty(self.size + len(self.parameters), self.dtype)
+            self.array = self._xp.empty(self.size + len(self.parameters), self.dtype)
         gradient = self.parameters[i].grad
         place = self.array[self.places[i]]
         if gradient is None:
             place[...] = 0
         else:
-            share = self.dtype.type(1 / self.ranks.size)
-            array_module(place).multiply(gradient.array.reshape(-1), share, out=place)
+            self._xp.multiply(gradient.array.reshape(-1), self._share, out=place)
         self.array[self.size + i] = gradient is not None
         self.missing.discard(i)
 

@@ -64,7 +64,7 @@ class Communicator:
         is_first: whether this is rank 0, which speaks and writes for all.
         step: how many steps, of the training run or the program, were completed; for messages.
         busy: whether a training run is under way, so that ending now would be too early.
-        failed: the error that a training run ended with, as a text; None if there was none.
+        failed: why a training run ended early (an error, an interruption), a text; else None.
     """
 
     def __init__(self, mpi, deadline):
@@ -216,7 +216,9 @@ class Communicator:
 
     def tell_leaving(self):
         """Let the neighbours know that this rank takes part in nothing any more."""
-        how = f"ended after an error: {self.failed}" if self.failed else "ended its program"
+        how = "ended its program"
+        if self.failed:
+            how = f"ended before its work was done: {self.failed}"
         self.notices.tell(LEAVING, f"{how} (step {self.step + 1})")
 
     def abort(self, status=ABORTED):

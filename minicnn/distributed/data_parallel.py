@@ -59,8 +59,9 @@ class DistributedDataParallel(Module):
         self.broadcast_buffers = flag(_NAME, "broadcast_buffers", broadcast_buffers)
         self.module, self.bucket_mb = module, bucket_mb
         self.ranks = _communicator(comm)
+        self._all = list(module.parameters())
         self._mean, self._trained = None, None
-        if not any(p.requires_grad for p in module.parameters()):
+        if not any(p.requires_grad for p in self._all):
             raise ArgumentError(
                 f"{_NAME}: {type(module).__name__} has no parameter that requires a gradient, so "
                 "there is nothing to average; use it as it is"
@@ -73,12 +74,13 @@ class DistributedDataParallel(Module):
 
     def _watch_gradients(self):
         """(Again where other parameters are trained than before, as in fine-tuning.)"""
-        trained = [p for p in self.module.parameters() if p.requires_grad]
-        if self._trained is None or [*map(id, trained)] != [*map(id, self._trained)]:
+        trained = [p.requires_grad for p in self._all]
+        if trained != self._trained:
             enabled = self._mean is None or self._mean.enabled
             self.close()
             self._trained = trained
-            self._mean = GradientMean(self.ranks, trained, self.bucket_mb)
+            parameters = [p for p in self._all if p.requires_grad]
+            self._mean = GradientMean(self.ranks, parameters, self.bucket_mb)
             self._mean.enabled = enabled
 
     def forward(self, *inputs, **options):

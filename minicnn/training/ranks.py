@@ -16,6 +16,7 @@ from minicnn.distributed import DistributedDataParallel
 from minicnn.distributed.agreement import must_agree
 from minicnn.random import default_generator
 from minicnn.tensor import Tensor
+from minicnn.training.interruption import INTERRUPTED
 
 _NAME = "training on several ranks"
 
@@ -50,6 +51,8 @@ def _together(run):
     try:
         yield network
         ranks.busy = False
+        if run.ending == INTERRUPTED:
+            ranks.failed = INTERRUPTED  # no success, though no error either
     except (Exception, KeyboardInterrupt) as error:
         ranks.failed = f"{type(error).__name__}: {error}"
         ranks.busy = False

@@ -22,8 +22,9 @@ class Checkpoints(Callback):
     second Ctrl-C ends it at once. Whatever ends a run at whatever moment, ``kill -9`` included,
     the file holds its last save, complete.
 
-    On several ranks the first one reads and writes the file. Another number of ranks can go on with
-    it; only with the same number the bits are the same, where there is dropout, say.
+    On several ranks the first one reads and writes the file, and the signal USR1 does what Ctrl-C
+    does, on any of them. Another number of ranks can go on with the file; only with the same number
+    the bits are the same, where there is dropout, say.
 
     Args:
         path: the file's name; its folder must be there.
@@ -57,7 +58,8 @@ class Checkpoints(Callback):
         if self.resume and run.ranks.from_first(self.path.exists):
             self._load(run)
         self._saved_at = time.monotonic()
-        self._interruption = Interruption(lambda: run.stop(INTERRUPTED))
+        several = run.ranks.size > 1
+        self._interruption = Interruption(lambda: run.stop(INTERRUPTED), batch_job=several)
         self._interruption.__enter__()
 
     def on_safe_point(self, run):
