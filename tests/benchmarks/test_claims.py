@@ -57,7 +57,7 @@ def options(clothes, tmp_path, *more):
 
 SCRIPTS = {
     "lenet_sigmoid": 1,
-    "relu_tanh": 6,
+    "relu_tanh": 8,
     "batch_norm": 14,
     "ablation": 6,
     "alexnet_small": 4,
