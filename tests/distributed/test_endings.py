@@ -51,6 +51,7 @@ CASES = {  # ranks, the rank that does it
     "hang": (2, 1),
     "alone": (2, 1),
     "exit 0 in a loop": (4, 2),
+    "signal": (2, 1),
 }
 
 
@@ -89,7 +90,10 @@ def test_the_job_ends_with_a_status_and_a_message(jobs, how):
     "how, texts",
     [
         ("raise", ["[rank 1 of 2] step 8: all ranks end, for this error:", "Planned: as planned"]),
-        ("caught", ["error: as planned", "rank 0 ended after an error: Planned: as planned"]),
+        (
+            "caught",
+            ["error: as planned", "rank 0 ended before its work was done: Planned: as planned"],
+        ),
         ("exit 0", ["[rank 1 of 2] step 8: the program ended in the middle of a training run"]),
         (
             "hang",
@@ -114,6 +118,16 @@ def test_restart_ends_with_the_same_bits(mpi, jobs):
     again = Job(mpi, killed.folder).finish()
     assert again.result.status == 0 and again.marker.exists()
     assert again.weights() == jobs["never"].weights()
+
+
+def test_a_signal_to_one_rank_stops_all_after_the_step(mpi, jobs):
+    """As the scheduler of a cluster sends it before it kills; the run goes on from there."""
+    stopped = jobs["signal"]
+    assert stopped.result.status != 0 and "Traceback" not in stopped.result.err
+    assert stopped.result.err.splitlines().count("interrupted at step 7") == 1
+    assert stopped.saved() == IN_THE_MIDDLE and not stopped.marker.exists()
+    again = Job(mpi, stopped.folder).finish()
+    assert again.result.status == 0 and again.weights() == jobs["never"].weights()
 
 
 @pytest.mark.slow

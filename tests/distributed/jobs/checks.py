@@ -8,6 +8,7 @@ import sys
 if __name__ == "__main__":
     import checking
     import gradients
+
     import runs
 
     checking.main([*gradients.CHECKS, *runs.CHECKS], sys.argv[1])

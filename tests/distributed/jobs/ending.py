@@ -33,6 +33,8 @@ def happen(how, folder):
         os._exit(0)
     elif how == "hang":
         time.sleep(600)
+    elif how == "signal":
+        os.kill(os.getpid(), signal.SIGUSR1)
     elif how == "alone":  # what all ranks must do, done by one
         distributed.barrier()
 
@@ -56,13 +58,16 @@ def parts():
 
 def with_fit(folder, how, rank, step):
     model, dataset, sgd = parts()
-    training.fit(
+    run = training.fit(
         model, data.DataLoader(dataset, 8, shuffle=True), F.cross_entropy, sgd, epochs=4,
         callbacks=[
             Happen(how, rank, step, folder),
             training.Checkpoints(folder / "run.safetensors", every_steps=1),
         ],
     )  # fmt: skip
+    if run.stopped:
+        distributed.complain(f"{run.stopped} at step {run.step}")
+        sys.exit(130)
     return model
 
 
