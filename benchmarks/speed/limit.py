@@ -14,7 +14,8 @@ import numpy as np
 from numba import njit, prange
 
 import minicnn as mc
-from minicnn.kernels.cpu.vectors import TILES, WIDTH, make_tile
+from minicnn.kernels.cpu.rectangles import TILES, make_tile
+from minicnn.kernels.cpu.vectors import WIDTH
 
 ROWS, VECTORS = TILES[0]
 tile = make_tile(ROWS, VECTORS)

@@ -6,6 +6,7 @@ import pytest
 import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn.kernels import find, kernels
+from minicnn.kernels.cpu import pooling
 
 
 def random_case(rng):
@@ -101,6 +102,26 @@ def test_rows_of_every_length(width, step, rng):
         expected = find("max_pool2d")(x, *arguments)
     for a, b in zip(find("max_pool2d")(x, *arguments), expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("window", pooling._ROWS)
+def test_rows_of_vectors_equal_plain(kind, window, rng):
+    kernel, step = window
+    for width in range(1, 42):
+        padding = (int(rng.integers(0, 2)), int(rng.integers(0, 2)))
+        size = int(rng.integers(2, 9)), width
+        case = (2, 3, *size), kernel, (int(rng.integers(1, 4)), step), padding, (1, 1), width % 2
+        if min(n + 2 * p - k for n, p, k in zip(size, padding, kernel, strict=True)) < 0:
+            continue
+        x = filled(rng, case[0], kind)
+        found = pooled(x, (*case[:5], bool(case[5])))
+        with kernels("plain"):
+            expected = pooled(x, (*case[:5], bool(case[5])))
+        for a, b in zip(found[:2], expected[:2], strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(found[2], expected[2], rtol=1e-5, atol=1e-6)
 
 
 def test_memory_in_another_order(rng):

@@ -18,8 +18,10 @@ import ctypes, math, mmap, sys
 import numpy as np
 from minicnn.kernels import find, kernels
 from minicnn.kernels.cpu import (
-    convolution, depthwise_lines, layout, norm_act, pooling, vectors, weight_gradient,
+    channels, convolution, depthwise_lines, layout, linear, norm_act, packing, pooling, vectors,
+    weight_gradient, winograd, winograd_gradient,
 )
+from minicnn.kernels.cpu.rectangles import OUTERS
 
 PAGE, at_end = mmap.PAGESIZE, sys.argv[1] == "end"
 libc = ctypes.CDLL(None, use_errno=True)
@@ -71,6 +73,9 @@ CASES = [  # x, F, kernel, stride, padding, dilation, groups
     ((2, 3, 10, 11), 3, (3, 3), (2, 2), (1, 1), (1, 1), 3),
     ((1, 2, 1, 1), 2, (3, 3), (1, 1), (1, 1), (1, 1), 2),
     ((1, 2, 7, 7), 2, (7, 7), (1, 1), (0, 0), (1, 1), 2),
+    ((2, 24, 9, 8), 25, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((1, 27, 7, 35), 49, (3, 3), (1, 1), (0, 2), (1, 1), 1),
+    ((3, 33, 4, 5), 24, (3, 3), (1, 1), (2, 0), (1, 1), 1),
 ]
 
 def convolutions():
@@ -81,7 +86,7 @@ def convolutions():
         dx = find("conv2d_input_gradient")(delta, w, shape[2:], *rest, groups)
         dw = find("conv2d_weight_gradient")(delta, x, kernel, *rest, groups)
         yield y, dx, dw
-        for kind in range(4 if number < 5 else 0):
+        for kind in range(len(OUTERS) if number < 5 else 0):
             weight_gradient.best_kind = lambda maps, steps: kind
             yield (find("conv2d_weight_gradient")(delta, x, kernel, *rest, groups),)
             weight_gradient.best_kind = best_kind
@@ -111,10 +116,24 @@ def normalizations():
             )
             yield [y, mean, var, *(a for a in found if a is not None)]
 
+def products():
+    linear.LARGE = 1
+    for samples, inputs, outputs in ((1, 7, 5), (2, 2049, 13), (4, 33, 6)):
+        x, w = filled((samples, inputs)), filled((outputs, inputs), 1)
+        delta = filled((samples, outputs), 2)
+        yield (
+            find("linear")(x, w, filled((outputs,), 3)),
+            find("linear_input_gradient")(delta, w),
+            find("linear_weight_gradient")(delta, x),
+        )
+    for shape in ((1, 1, 1, 1), (2, 3, 5, 7)):
+        x, delta, s = filled(shape), filled(shape, 1), filled((*shape[:2], 1, 1), 2)
+        yield find("scale_maps")(x, s), *find("scale_maps_gradient")(delta, x, s)
+
 def everything():
     return [
         [np.array(a) for a in some]
-        for part in (convolutions, poolings, normalizations) for some in part()
+        for part in (convolutions, poolings, normalizations, products) for some in part()
     ]
 
 with kernels("plain"):
@@ -123,7 +142,10 @@ before = everything()
 for one, other in zip(before, plain, strict=True):
     for a, b in zip(one, other, strict=True):
         assert np.abs(a - b).max() <= 1e-4 * max(1, np.abs(b).max()), (a.shape, np.abs(a - b).max())
-for module in (convolution, depthwise_lines, layout, weight_gradient, norm_act, pooling):
+for module in (
+    channels, convolution, depthwise_lines, layout, linear, norm_act, packing, pooling,
+    weight_gradient, winograd, winograd_gradient,
+):
     module.np = Guarding()
     if hasattr(module, "workspace"):
         module.workspace = lambda name, size: guarded(size)

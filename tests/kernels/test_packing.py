@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from minicnn.kernels.cpu.convolution import _pack
-from minicnn.kernels.cpu.vectors import TILES
+from minicnn.kernels.cpu.packing import pack
+from minicnn.kernels.cpu.rectangles import TILES
 
 
 @pytest.mark.parametrize("swap", [False, True])
@@ -23,7 +23,7 @@ def test_every_weight_is_in_its_place(seed, swap):
     # Behind it is memory that nobody may write to; before it, what another thread wrote.
     memory = np.full(np.prod(shape) + 64, np.nan, np.float32)
     packed = memory[32 : 32 + np.prod(shape)].reshape(shape)
-    _pack(w, entries, packed, swap)
+    pack(w, entries, packed, swap)
     assert np.isnan(memory[:32]).all() and np.isnan(memory[32 + packed.size :]).all()
     chosen = w[..., entries]  # (groups, maps, channels, entries)
     turned = chosen.transpose(0, 1, 3, 2) if swap else chosen.transpose(0, 2, 3, 1)

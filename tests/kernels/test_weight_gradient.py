@@ -5,7 +5,8 @@ import pytest
 
 from minicnn.kernels import plain
 from minicnn.kernels.cpu import convolution, weight_gradient
-from minicnn.kernels.cpu.vectors import OUTERS, WIDTH
+from minicnn.kernels.cpu.rectangles import OUTERS
+from minicnn.kernels.cpu.vectors import WIDTH
 
 # (N, C, H, W, F, kernel, stride, padding, dilation, groups)
 SHAPES = [

@@ -9,11 +9,12 @@ import pytest
 
 import minicnn as mc
 from minicnn import nn
-from minicnn.checks import GraphError
+from minicnn.checks import GraphError, ShapeError
 from minicnn.kernels import kernels
 from minicnn.models.resnet import BasicBlock, Bottleneck
 from minicnn.nn import functional as F
 from minicnn.nn.fusion import norm_act
+from minicnn.ops.convolution import ConvNormAct
 
 ACTS = ("ReLU", "ReLU6", "SiLU", "Hardswish")
 
@@ -429,3 +430,99 @@ def test_the_plain_kernels_of_one_thread_are_not_the_others(fused):
         thread.start()
         thread.join()
     assert fused == ["relu"]
+
+
+# ------------------------------------------------------------------ prediction
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """The activations of the convolutions that were run with their normalisation in one go."""
+    calls, forward = [], ConvNormAct.forward
+
+    def count(self, *arrays):
+        calls.append(self.act)
+        return forward(self, *arrays)
+
+    monkeypatch.setattr(ConvNormAct, "forward", count)
+    return calls
+
+
+def three(act="ReLU", channels=3, **options):
+    model = nn.Sequential(
+        nn.Conv2d(channels, 6, 3, padding=1, **options), nn.BatchNorm2d(6), getattr(nn, act)()
+    )
+    rng = np.random.default_rng(0)
+    with mc.no_grad():
+        for t in (model[1].running_mean, model[1].weight, model[1].bias):
+            t.copy_(mc.tensor(rng.standard_normal(6).astype(np.float32)))
+        model[1].running_var.copy_(mc.tensor(rng.uniform(0.1, 2, 6).astype(np.float32)))
+    return model.eval()
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(
+    "options", [{}, {"bias": False}, {"stride": 2}, {"groups": 3}, {"dilation": 2}]
+)
+def test_prediction_in_one_go_equals_the_layers_bit_for_bit(act, options, at_once):
+    model, (x, _) = three(act, **options), images(grad=False, shape=(2, 3, 9, 34))
+    with mc.no_grad():
+        found = model(x)
+    assert at_once == [act.lower()]
+    expected = model(x)  # where a graph is built, each layer is run
+    assert len(at_once) == 1 and expected.requires_grad
+    np.testing.assert_array_equal(found.array, expected.array)
+
+
+def test_prediction_in_tiles_and_one_channel_a_group(at_once):
+    for channels, groups in ((32, 1), (6, 6)):
+        model = nn.Sequential(
+            nn.Conv2d(channels, 48 if groups == 1 else 6, 3, padding=1, groups=groups),
+            nn.BatchNorm2d(48 if groups == 1 else 6),
+            nn.SiLU(),
+        )
+        shifted(model).eval()
+        x = mc.randn(2, channels, 12, 13)
+        with mc.no_grad():
+            found = model(x)
+        np.testing.assert_array_equal(found.array, model(x).array)
+    assert at_once == ["silu"] * 2
+
+
+@pytest.mark.parametrize("block", [BasicBlock(6, 6), Bottleneck(24, 6)])
+def test_shortcuts_in_prediction(block, at_once):
+    shifted(block).eval()
+    x = mc.randn(2, 6 if isinstance(block, BasicBlock) else 24, 8, 9)
+    with mc.no_grad():
+        found = block(x)
+    assert len(at_once) == (2 if isinstance(block, BasicBlock) else 3)
+    expected = block(x)
+    np.testing.assert_array_equal(found.array, expected.array)
+
+
+def test_in_one_go_only_where_nobody_notices(at_once):
+    x = images(grad=False, shape=(2, 3, 8, 8))[0]
+    watched, training = three(), three().train()
+    watched[0].register_forward_hook(lambda *_: None)
+    other = three()
+    other[0].forward = lambda t: t[:, :1].repeat(1, 6, 1, 1)
+    same, double = three(), three().double()
+    same[0].padding, same[0].padding_mode = (1, 1), "reflect"
+    with mc.no_grad():
+        for model in (watched, training, other, same):
+            model(x)
+        double(x.double())
+        with kernels("plain"):
+            three()(x)
+        with mc.trace() as _:
+            three()(x)
+        three()(x[0])  # no batch dimension
+    assert at_once == []
+
+
+def test_wrong_images_are_refused_as_by_the_layers(at_once):
+    with mc.no_grad(), pytest.raises(ShapeError, match="conv2d"):
+        three()(mc.randn(2, 4, 8, 8))
+    with mc.no_grad(), pytest.raises(ShapeError, match="conv2d"):
+        three(padding_mode="zeros", dilation=9)(mc.randn(2, 3, 4, 4))
+    assert at_once == []

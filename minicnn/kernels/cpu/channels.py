@@ -7,7 +7,7 @@ them once, one thread a channel. Sums are kept in float64: a channel may hold mi
 import numpy as np
 from numba import prange
 
-from minicnn.kernels import plain
+from minicnn.kernels import plain_products as plain
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.registry import register
 

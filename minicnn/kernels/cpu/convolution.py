@@ -1,7 +1,7 @@
 """Convolution and its gradients in float32: long lines, read at shifted places.
 
-`minicnn.kernels.cpu.shifts` explains where the numbers lie, `minicnn.kernels.cpu.vectors` the
-innermost loops. What is between them is here:
+`shifts.py` explains where the numbers lie, `rectangles.py` the innermost loops, `winograd.py` how
+large 3 × 3 kernels are computed with fewer multiplications. What is between them is here:
 
 * `laid_out` copies images with their padding, sorted by remainders of the stride;
 * `_correlate` computes Z = W ⊗ X (eq. 1.11), and with rot180 of W and the padded δ in the places of
@@ -12,8 +12,6 @@ innermost loops. What is between them is here:
 The work is cut into pieces whose operands stay in the cache of one core (256 kB to 1 MB).
 """
 
-import math
-
 import numpy as np
 from numba import prange
 
@@ -22,20 +20,13 @@ from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd, winograd_g
 from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import laid_out
+from minicnn.kernels.cpu.packing import packed_weights
+from minicnn.kernels.cpu.rectangles import DOTS, TILES, make_dots, make_tile
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
-from minicnn.kernels.cpu.vectors import (
-    DOTS,
-    TILES,
-    WIDTH,
-    copy_line,
-    make_dots,
-    make_tile,
-    transpose,
-)
+from minicnn.kernels.cpu.vectors import WIDTH, copy_line
 from minicnn.kernels.cpu.weight_gradient import weight_gradient
 from minicnn.kernels.registry import register
 from minicnn.kernels.threads import get_num_threads
-from minicnn.kernels.workspace import workspace
 
 CACHE = 64 * 2**10  # floats that a stretch of lines may have to stay in the cache
 # From so many maps and k's on δ is turned round for the weight gradient (`weight_gradient.py`).
@@ -51,58 +42,6 @@ _DOT_ROWS, _DOT_COLUMNS = DOTS
 
 
 @jit
-def _pack(w, entries, packed, swap):
-    """The weights in the order in which rectangles need them: (groups, blocks, K, rows).
-
-    w is (groups, maps, channels, entries); a block is `rows` maps (with `swap`: channels, and K
-    runs over maps and entries). What fills the last block up is any number.
-
-    Where all entries are wanted, squares of WIDTH · WIDTH numbers are turned round in registers: a
-    few more than `rows` are written each time, which the next k's overwrite. So the last k's of a
-    block are copied one by one, and blocks near the end of w, where no square is left to read.
-    """
-    groups, blocks, steps, rows = packed.shape
-    _, maps, channels, size = w.shape
-    flat, target = w.reshape(-1), packed.reshape(-1)
-    count = len(entries)
-    inner_count = steps // max(1, count)
-    margin = WIDTH + (WIDTH + rows - 1) // rows  # k's that a square writes to in vain, at most
-    outer_step, inner_step = (size, channels * size) if swap else (channels * size, size)
-    for place in prange(groups * blocks):
-        g, block = place // blocks, place % blocks
-        begin = place * steps * rows
-        source = g * maps * channels * size + block * rows * outer_step
-        done = 0  # so many of the inner channels, or maps
-        last_read = source + (WIDTH - 1) * outer_step + (inner_count - 1) * inner_step + size
-        if count == size and last_read + WIDTH <= len(flat):
-            if swap and count == 1:
-                done = max(0, inner_count - margin)
-                for inner in range(done):
-                    here = np.uint64(begin + inner * rows)
-                    there = np.uint64(source + inner * inner_step)
-                    for i in range(np.uint64(WIDTH)):
-                        target[here + i] = flat[there + i]
-            elif swap and count <= WIDTH:
-                done = max(0, steps - margin) // count
-                for inner in range(done):
-                    turn = source + inner * inner_step
-                    transpose(flat, turn, size, target, begin + inner * count * rows, rows)
-            elif not swap:
-                whole = max(0, steps - margin) // WIDTH * WIDTH
-                for k in range(0, whole, WIDTH):
-                    transpose(flat, source + k, outer_step, target, begin + k * rows, rows)
-                done = whole // count
-        outers = (channels if swap else maps) - block * rows
-        for inner in range(done, inner_count):
-            for e in range(count):
-                here = np.uint64(begin + (inner * count + e) * rows)
-                there = source + inner * inner_step + entries[e]
-                for i in range(rows):
-                    value = flat[there + i * outer_step] if i < outers else np.float32(0)
-                    target[here + np.uint64(i)] = value
-
-
-@jit
 def _correlate(
     lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
 ):
@@ -110,7 +49,7 @@ def _correlate(
 
     Args:
         lines: flat. sizes: the number of images, and the floats of an image and of a group in it.
-        offset: distances. packed: weights as `_pack` leaves them. start: b, (groups, maps).
+        offset: distances. packed: weights as `pack` leaves them. start: b, (groups, maps).
         y: flat, what to write to. kind: which of the TILES.
         length, pitch, out: see `Lines`.
         target: distances in y from one image, map, row and column to the next; the first place.
@@ -239,17 +178,6 @@ def _choose(maps, length):
     return max(range(len(TILES)), key=used)
 
 
-def _weights(w, groups, entries, rows, swap):
-    """w (F, C/groups, kh, kw) as `_correlate` wants it."""
-    f, c, kh, kw = w.shape
-    w = np.ascontiguousarray(w).reshape(groups, f // groups, c, kh * kw)
-    outer, inner = (c, f // groups) if swap else (f // groups, c)
-    shape = (groups, -(-outer // rows), inner * len(entries), rows)
-    packed = workspace("weights", math.prod(shape)).reshape(shape)
-    _pack(w, entries, packed, swap)
-    return packed
-
-
 def _run(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, after=None):
     """`_correlate`, in pieces that suit the cache and the threads."""
     lanes = _LANES[kind]
@@ -298,7 +226,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     if winograd.suits(c, f, kernel, stride, padding, dilation, groups, lines.out):
         y = winograd.convolve(
             np.ascontiguousarray(x),
-            lambda rows: _weights(w, 1, _every_entry(kernel), rows, False),
+            lambda rows: packed_weights(w, 1, _every_entry(kernel), rows, False),
             f, start, tuple(padding), lines.out, False, _after(norm, residual, act),
         )  # fmt: skip
         if y is not None:
@@ -310,7 +238,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
         source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind + room)
     else:
         source = np.ascontiguousarray(x).reshape(-1)
-    packed = _weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
+    packed = packed_weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
     start = start.reshape(groups, f // groups)
     sizes = n, c * lines.plane, per_group * lines.plane
     oh, ow = lines.out
@@ -335,7 +263,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
         rest = tuple(2 - p for p in padding)
         dx = winograd.convolve(
             np.ascontiguousarray(delta),
-            lambda rows: _weights(w, 1, _every_entry(kernel), rows, True),
+            lambda rows: packed_weights(w, 1, _every_entry(kernel), rows, True),
             c, np.zeros(c, np.float32), rest, tuple(size), True, None,
         )  # fmt: skip
         if dx is not None:
@@ -351,7 +279,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
         source = np.ascontiguousarray(delta).reshape(-1)
     for part in lines.parts:
         kind = _choose(per_group, part.length)
-        packed = _weights(w, groups, part.entries, _ROWS[kind], True)
+        packed = packed_weights(w, groups, part.entries, _ROWS[kind], True)
         first = part.row * width + part.column
         target = c * height * width, height * width, stride[0] * width, stride[1], first
         _run(

@@ -12,15 +12,9 @@ from numba import njit, prange
 from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import lay_out_plane
+from minicnn.kernels.cpu.rectangles import ALONE_DOTS, ALONE_TILE, make_dots, make_tile
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
-from minicnn.kernels.cpu.vectors import (
-    ALONE_DOTS,
-    ALONE_TILE,
-    WIDTH,
-    copy_line,
-    make_dots,
-    make_tile,
-)
+from minicnn.kernels.cpu.vectors import WIDTH, copy_line
 from minicnn.kernels.threads import get_num_threads
 
 _tile, _dots = make_tile(*ALONE_TILE), make_dots(*ALONE_DOTS)

@@ -8,9 +8,9 @@ the weights pass by once, and what they meet stays in the nearest cache.
 import numpy as np
 from numba import prange
 
-from minicnn.kernels import plain
+from minicnn.kernels import plain_products as plain
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.vectors import DOTS, make_dots
+from minicnn.kernels.cpu.rectangles import DOTS, make_dots
 from minicnn.kernels.registry import register
 
 FEW, LARGE = 4, 2**20  # samples, weights

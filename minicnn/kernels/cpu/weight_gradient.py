@@ -6,7 +6,7 @@ The sum runs along the lines of `minicnn.kernels.cpu.shifts`. A vector of places
 added up in the end, and would be read again for every few maps. So δ is copied into *panels*, in
 which the maps of a place lie side by side; then a vector holds maps, x gives one number at a time,
 and a rectangle of ∂L/∂W (a few k by a few vectors of maps) stays in registers while the places go
-by: the `outer` of `minicnn.kernels.cpu.vectors`. The copy costs little if there are many k for each
+by: the `outer` of `rectangles.py`. The copy costs little if there are many k for each
 number of δ.
 """
 
@@ -17,7 +17,8 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.vectors import OUTERS, WIDTH, make_outer, transpose
+from minicnn.kernels.cpu.rectangles import OUTERS, make_outer
+from minicnn.kernels.cpu.vectors import WIDTH, transpose
 from minicnn.kernels.threads import get_num_threads
 from minicnn.kernels.workspace import workspace
 

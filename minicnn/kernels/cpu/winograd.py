@@ -16,7 +16,7 @@ g₀ … g₂, take four products instead of six: (d₀ − d₂) g₀, (d₁ + 
 
 A convolution layer sums over channels, and that may be done before Aᵀ … A. So for each of the 16
 entries there is a product of matrices, M = U · V: maps × channels times channels × tiles. It is
-computed by the `tile` of `vectors.py`, for as many tiles at a time as stay in the cache. B, G and A
+computed by the `tile` of `rectangles.py`, for as many tiles at a time as stay in the cache. B, G and A
 cost additions only, which are few against the products if there are many maps and channels.
 
 The sums are others than the formula's, so rounding differs: the error is about twice as large as
@@ -30,7 +30,8 @@ from numba import njit, prange
 
 from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.vectors import TILES, WIDTH, clear_line, make_tile
+from minicnn.kernels.cpu.rectangles import TILES, make_tile
+from minicnn.kernels.cpu.vectors import WIDTH, clear_line
 from minicnn.kernels.cpu.winograd_vectors import kernels_in, split_line, tiles_in, tiles_out
 from minicnn.kernels.threads import get_num_threads
 from minicnn.kernels.workspace import workspace

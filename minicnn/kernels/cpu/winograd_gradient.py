@@ -16,7 +16,8 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.vectors import OUTERS, WIDTH, make_outer, transpose
+from minicnn.kernels.cpu.rectangles import OUTERS, make_outer
+from minicnn.kernels.cpu.vectors import WIDTH, transpose
 from minicnn.kernels.cpu.weight_gradient import best_kind, turn_round
 from minicnn.kernels.cpu.winograd import CACHE, POINTS, apart, pixel_tiles
 from minicnn.kernels.cpu.winograd_vectors import deltas_in, kernels_out
