@@ -86,7 +86,8 @@ def compare(step, function, operation=None):
     ]
     try:
         again.run(*inputs)
-        expected = again.gradients(*deltas)
+        with np.errstate(all="ignore"):  # as in the walk through the graph
+            expected = again.gradients(*deltas)
     except (ValueError, TypeError, IndexError, RuntimeError):
         if step.run.sample is None:
             raise

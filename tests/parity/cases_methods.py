@@ -180,6 +180,18 @@ def hooked(module, _, built, call):
     return [*seen, y.grad, x.is_leaf, y.is_leaf]
 
 
+def hooked_afterwards(module, _, built, call):
+    """A hook on a leaf finds the sum of its gradients in `grad`, once a backward pass."""
+    x, delta = built.args
+    seen = []
+    handle = x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad.clone()))
+    for _ in range(2):
+        (x * 2 + x).backward(delta)
+    handle.remove()
+    (x * x).backward(delta)
+    return [*seen, x.grad, len(seen)]
+
+
 def two_alike(d):
     shape = d.shape()
     return Call(d.t(shape), d.t(shape, grad=False))
@@ -245,6 +257,9 @@ ONLY = {
     "Tensor.size": Entry(size, call=method("size"), gradient=False),
     "Tensor.backward": Entry(two_alike, call=backwards, gradient=False),
     "Tensor.register_hook": Entry(two_alike, call=hooked, gradient=False),
+    "Tensor.register_post_accumulate_grad_hook": Entry(
+        two_alike, call=hooked_afterwards, gradient=False
+    ),
     "Tensor.retain_grad": Entry(two_alike, call=hooked, gradient=False),
     "Tensor.requires_grad_": Entry(
         lambda d: Call(d.t(d.shape()), d.chance(0.5)), call=switched, gradient=False

@@ -16,8 +16,8 @@ g₀ … g₂, take four products instead of six: (d₀ − d₂) g₀, (d₁ + 
 
 A convolution layer sums over channels, and that may be done before Aᵀ … A. So for each of the 16
 entries there is a product of matrices, M = U · V: maps × channels times channels × tiles. It is
-computed by the `tile` of `rectangles.py`, for as many tiles at a time as stay in the cache. B, G and A
-cost additions only, which are few against the products if there are many maps and channels.
+computed by the `tile` of `rectangles.py`, for as many tiles at a time as stay in the cache. B, G
+and A cost additions only, which are few against the products if there are many maps and channels.
 
 The sums are others than the formula's, so rounding differs: the error is about twice as large as
 that of the direct sum (tested against float64).
