@@ -3,12 +3,13 @@
 import pickle
 import sys
 import time
+import zlib
 
 import numpy as np
 
 from minicnn.arrays import array_module
-from minicnn.distributed.notices import LEAVING, OUT_OF_STEP, Notices
-from minicnn.distributed.pending import Done, Pending, RankLostError
+from minicnn.distributed.notices import LEAVING, OUT_OF_STEP, Notices, likely_cause
+from minicnn.distributed.pending import Done, Pending, PendingNumbers, RankLostError
 
 ABORTED = 17  # the exit status of a job that minicnn ended
 
@@ -26,6 +27,9 @@ class Alone:
 
     def start_sum(self, array, what, channel=CONTROL):
         return Done()
+
+    def start_numbers(self, numbers, what):
+        return Done(list(numbers))
 
     def sum(self, numbers, what):
         return list(numbers)
@@ -104,16 +108,25 @@ class Communicator:
         request = self._channels[channel].Iallreduce(MPI.IN_PLACE, array)
         return Pending(self, request.Test, what, array)
 
+    def start_numbers(self, numbers, what):
+        """Begin to sum a few numbers over all ranks; its `result` is their list, of floats."""
+        from mpi4py import MPI
+
+        stamp = float(zlib.crc32(what.encode()))
+        array = np.array([*numbers, stamp], np.float64)
+        request = self._channels[CONTROL].Iallreduce(MPI.IN_PLACE, array)
+        return PendingNumbers(self, request.Test, what, (array, stamp))
+
     def sum(self, numbers, what):
         """The sums over all ranks of a few numbers, as floats."""
-        total = np.array(numbers, np.float64)
-        self.start_sum(total, what).wait()
-        return total.tolist()
+        return self.start_numbers(numbers, what).result()
 
     def gather(self, array, what, channel=CONTROL):
         """What all ranks give, of one shape and dtype, as an array (ranks, …)."""
         if array_module(array) is not np:
             return self._nccl().gather(array, what)
+        if channel == CONTROL:
+            self.sum([], what)  # are all here?
         array = np.ascontiguousarray(array)
         found = np.empty((self.size, *array.shape), array.dtype)
         request = self._channels[channel].Iallgather(array, found)
@@ -156,6 +169,7 @@ class Communicator:
         return value if self.is_first else pickle.loads(packed.tobytes())
 
     def _broadcast_bytes(self, array, what):
+        self.sum([], what)
         request = self._channels[CONTROL].Ibcast(array, root=0)
         Pending(self, request.Test, what, array).wait()
 
@@ -174,7 +188,7 @@ class Communicator:
 
     def barrier(self, what="a barrier"):
         """Return when all ranks have come here."""
-        Pending(self, self._channels[CONTROL].Ibarrier().Test, what).wait()
+        self.sum([], what)
 
     def _nccl(self):
         if self._gpu is None:
@@ -197,15 +211,22 @@ class Communicator:
             rank, how = left
             self._give_up(f"{self._where(what)} cannot be completed: rank {rank} {how}")
         if waited > self.deadline:
-            others = self.notices.roll_call(self._where(what))
+            cause = likely_cause(*self.notices.roll_call(self._where(what)))
             self._give_up(
-                f"{self._where(what)} was not completed within {self.deadline:g} s. {others}. "
+                f"{self._where(what)} was not completed within {self.deadline:g} s. {cause}. "
                 "MINICNN_MPI_DEADLINE=SECONDS gives more time"
             )
 
     def report_failure(self, what, error):
         """Raise for what MPI itself has found wrong: mostly data of different lengths."""
         self._give_up(f"{self._where(what)} has failed ({error}): {OUT_OF_STEP}")
+
+    def report_mismatch(self, what):
+        """Raise where the ranks have done different things at the same time."""
+        elsewhere, _ = self.notices.roll_call(self._where(what))
+        rank, other = next(iter(elsewhere.items()), (None, ""))
+        of_whom = "on another rank" if rank is None else f"on rank {rank}, {other}"
+        self._give_up(f"{self._where(what)} has met something else {of_whom}: {OUT_OF_STEP}")
 
     def _where(self, what):
         return f"step {self.step + 1}: {what}"

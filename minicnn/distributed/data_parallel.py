@@ -2,8 +2,6 @@
 
 from contextlib import contextmanager
 
-import numpy as np
-
 from minicnn.checks import ArgumentError, DtypeError, flag, real
 from minicnn.distributed.agreement import fingerprint, must_agree
 from minicnn.distributed.buckets import MEGABYTE, GradientMean
@@ -91,16 +89,15 @@ class DistributedDataParallel(Module):
         if self.broadcast_buffers:
             broadcast_tensors(self.ranks, self.module.buffers(), "buffers")
         samples = _samples((inputs, options))
-        count = np.array([samples], np.int64)
-        pending = self.ranks.start_sum(count, "the number of samples")
+        pending = self.ranks.start_numbers([samples], "the number of samples")
         outputs = self.module(*inputs, **options)
 
         def weigh(delta):
             # Before the first gradient: from here on the pass ends with the mean over the ranks,
             # each of which counts by its share of the samples.
             self._mean.begin()
-            pending.wait()
-            weight = samples * self.ranks.size / int(count[0])
+            (of_all,) = pending.result()
+            weight = samples * self.ranks.size / of_all
             return None if weight == 1 else delta * weight
 
         for t in _tensors(outputs):

@@ -61,23 +61,30 @@ class Notices:
         return None
 
     def roll_call(self, where):
-        """Say where this rank waits; a sentence about where the others are."""
+        """Tell the others where this rank waits, and listen where they do.
+
+        Returns:
+            {rank: where it waits} of those that wait elsewhere, and a list of those that say
+            nothing, of the ranks that this one hears from.
+        """
         self.tell(WAITING, where)
         end = time.monotonic() + _LISTEN
         expected = set(self._neighbours(-1))
         while time.monotonic() < end and expected - set(self.heard(WAITING)):
             time.sleep(0.01)
         waiting = self.heard(WAITING)
-        silent = sorted(expected - set(waiting))
-        if silent:
-            several = len(silent) > 1
-            return (
-                f"{'Ranks' if several else 'Rank'} {', '.join(map(str, silent))} "
-                f"{'do' if several else 'does'} not answer: hanging, killed, or still busy with "
-                "something else"
-            )
         elsewhere = {rank: text for rank, text in waiting.items() if text != where}
-        if elsewhere:
-            rank, text = next(iter(elsewhere.items()))
-            return f"Rank {rank} waits at {text}: {OUT_OF_STEP}"
-        return "All ranks wait for it: the network, or the MPI library, is stuck"
+        return elsewhere, sorted(expected - set(waiting))
+
+
+def likely_cause(elsewhere, silent):
+    """What a `roll_call` says about why a collective was not completed."""
+    if silent:
+        ranks, verb = f"Rank {silent[0]}", "does"
+        if len(silent) > 1:
+            ranks, verb = f"Ranks {', '.join(map(str, silent))}", "do"
+        return f"{ranks} {verb} not answer: hanging, killed, or still busy with something else"
+    if elsewhere:
+        rank, text = next(iter(elsewhere.items()))
+        return f"Rank {rank} waits at {text}: {OUT_OF_STEP}"
+    return "All ranks wait for it: the network, or the MPI library, is stuck"

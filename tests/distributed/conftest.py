@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 JOBS = Path(__file__).parent / "jobs"
+collect_ignore_glob = ["jobs/*"]  # programs, not tests
 
 # More ranks than cores, and tests that run as root, as in containers: Open MPI wants to be asked.
 # Each rank gets one thread, and no core of its own. MPICH does not know these variables.

@@ -8,7 +8,7 @@ import pytest
 import minicnn as mc
 from minicnn.training import read_checkpoint
 
-DEADLINE = 3  # seconds
+DEADLINE = 5  # seconds
 IN_THE_MIDDLE = 7  # of 20 steps
 
 
@@ -81,7 +81,7 @@ def test_the_job_ends_with_a_status_and_a_message(jobs, how):
     # Some launchers take a process that leaves without a word for one that is done.
     if not (how == "hard exit 0" and is_mpich(job.result)):
         assert job.result.status != 0
-        assert job.result.err.strip()
+        assert (job.result.err + job.result.out).strip()
     assert not job.marker.exists()
     assert not (job.folder / "weights.safetensors").exists()
 
@@ -99,7 +99,7 @@ def test_the_job_ends_with_a_status_and_a_message(jobs, how):
             "hang",
             [
                 "[rank 0 of 2] step 8: ",
-                "was not completed within 3 s. Rank 1 does not answer: hanging, killed, or still "
+                "was not completed within 5 s. Rank 1 does not answer: hanging, killed, or still "
                 "busy with something else. MINICNN_MPI_DEADLINE=SECONDS gives more time",
             ],
         ),
@@ -148,7 +148,7 @@ def test_thirty_of_thirty(mpi, tmp_path):
         job = Job(mpi, tmp_path / str(number), how, ranks, rank, step).finish()
         seconds.append(job.seconds())
         print(f"{what}: status {job.result.status} after {seconds[-1]:.1f} s", flush=True)
-        assert job.result.status != 0 and job.result.err.strip(), what
+        assert job.result.status != 0 and (job.result.err + job.result.out).strip(), what
         assert seconds[-1] <= DEADLINE + 5, what
         assert not job.marker.exists(), what
         if (job.folder / "run.safetensors").exists():
