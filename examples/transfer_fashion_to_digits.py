@@ -45,7 +45,7 @@ TUNED = (0.003, 0.01, 0.03, 0.1, 0.3)
 # The best of these by --tune, on digits that no cell trains on or is tested on.
 RATES = {
     "fashion-mnist": {"head": 0.3, "frozen": 0.03, "rates": 0.1, "all": 0.01, "scratch": 0.01},
-    "digits": {"head": 0.3, "frozen": 0.03, "rates": 0.1, "all": 0.01, "scratch": 0.01},
+    "digits": {"head": 0.03, "frozen": 0.03, "rates": 0.1, "all": 0.03, "scratch": 0.03},
 }
 MOMENTUM, WEIGHT_DECAY, BATCH = 0.9, 5e-4, 32
 POOL = 6000  # of the bundled training digits; the other 2,000 are for choosing learning rates
