@@ -56,7 +56,7 @@ def fitted(
     **options,
 ):  # fmt: skip
     """A run of a few steps."""
-    mc.manual_seed(seed)
+    mc.manual_seed(seed + dist.get_rank())  # of which that of rank 0 counts
     model = network(dropout) if model is None else model
     if sync:
         dist.SyncBatchNorm.convert_sync_batchnorm(model)
