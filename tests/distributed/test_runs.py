@@ -1,4 +1,4 @@
-"""`fit` and `evaluate` on several ranks; the checks are in jobs/runs.py."""
+"""`fit` and `evaluate` on several ranks; the checks are in jobs/whole_runs.py."""
 
 import pytest
 

@@ -8,7 +8,6 @@ import sys
 if __name__ == "__main__":
     import checking
     import gradients
+    import whole_runs
 
-    import runs
-
-    checking.main([*gradients.CHECKS, *runs.CHECKS], sys.argv[1])
+    checking.main([*gradients.CHECKS, *whole_runs.CHECKS], sys.argv[1])
