@@ -164,7 +164,9 @@ def run_backward(roots, deltas, retain_graph=False, wanted=None, accumulate=Fals
     functions = []
     token = _afterwards.set(functions)
     try:
-        result = walk(roots, deltas, retain_graph, wanted, accumulate)
+        # Infinity and NaN are results like others, as in PyTorch; NumPy would warn.
+        with np.errstate(all="ignore"):
+            result = walk(roots, deltas, retain_graph, wanted, accumulate)
     finally:
         _afterwards.reset(token)
     for function in functions:
@@ -214,11 +216,13 @@ def walk(roots, deltas, retain_graph, wanted, accumulate):
 
     def received_by(node):
         """The node's δ, one for each output, None where none arrived; None if there are none."""
-        key = id(node)
-        found = [arrived.pop((key, i), None) for i in range(len(node.outputs))]
-        if not any(found):
+        key, deltas, some = id(node), [], False
+        for i in range(len(node.outputs)):
+            total = arrived.pop((key, i), None)
+            some = some or total is not None
+            deltas.append(total and total[0])
+        if not some:
             return None
-        deltas = [total and total[0] for total in found]
         if node.hooks:
             for i, hook in tuple(node.hooks):
                 if deltas[i] is not None:
@@ -231,40 +235,38 @@ def walk(roots, deltas, retain_graph, wanted, accumulate):
                     asked[key, i] = delta
         return deltas
 
-    for edge, delta in zip(roots, deltas, strict=True):
-        send(edge, delta, False)
+    for k, edge in enumerate(roots):
+        send(edge, deltas[k], False)
     for source, _ in roots:
         if type(source) is not Node and not pending.get(id(source)):
             leaf_complete(source)
 
-    # Infinity and NaN are results like others, as in PyTorch; NumPy would warn.
-    with np.errstate(all="ignore"):
-        for node in nodes:
-            deltas, gradients = received_by(node), None
-            # A node whose own gradient was the goal is not run: it can be walked through later.
-            runs = deltas is not None and (active is None or node in active)
-            if runs:
-                if node.versions:
-                    node.check_versions()
-                if len(deltas) > 1:
-                    deltas = node.materialize(deltas)
-                gradients = node.operation.gradients(*deltas)
-                if recorder is not None:
-                    recorder.backward(node, tuple(deltas), gradients)
-            # A recorder keeps what it was shown: nobody may add into it.
-            fresh = node.operation.fresh and recorder is None
-            for k, edge in enumerate(node.edges):
-                if edge is None:
-                    continue
-                if gradients is not None and gradients[k] is not None:
-                    send(edge, gradients[k], fresh)
-                source = edge[0]
-                if type(source) is not Node:
-                    pending[id(source)] -= 1
-                    if not pending[id(source)]:
-                        leaf_complete(source)
-            if runs and not retain_graph:
-                node.operation.free()
+    for node in nodes:
+        deltas, gradients = received_by(node), None
+        # A node whose own gradient was the goal is not run: it can be walked through later.
+        runs = deltas is not None and (active is None or node in active)
+        if runs:
+            if node.versions:
+                node.check_versions()
+            if len(deltas) > 1:
+                deltas = node.materialize(deltas)
+            gradients = node.operation.gradients(*deltas)
+            if recorder is not None:
+                recorder.backward(node, tuple(deltas), gradients)
+        # A recorder keeps what it was shown: nobody may add into it.
+        fresh = node.operation.fresh and recorder is None
+        for k, edge in enumerate(node.edges):
+            if edge is None:
+                continue
+            if gradients is not None and gradients[k] is not None:
+                send(edge, gradients[k], fresh)
+            source = edge[0]
+            if type(source) is not Node:
+                pending[id(source)] -= 1
+                if not pending[id(source)]:
+                    leaf_complete(source)
+        if runs and not retain_graph:
+            node.operation.free()
     return None if accumulate else [asked[id(source), i] for source, i in wanted]
 
 

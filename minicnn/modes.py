@@ -37,8 +37,8 @@ _BUILDING = _Mode(grad=True, recorder=None)
 _mode = ContextVar("minicnn_mode", default=_BUILDING)
 
 
-def mode():
-    return _mode.get()
+# What holds here, a `_Mode`. Asked for by every operation: no Python function around it.
+mode = _mode.get
 
 
 class _ModeSwitch:

@@ -214,8 +214,7 @@ class Tensor:
             own = own and delta.ndim and delta.flags.c_contiguous
             self._grad = Tensor(delta if own else np.array(delta, order="C"))
         else:
-            with np.errstate(all="ignore"):
-                self._grad.array += delta
+            self._grad.array += delta
             self._grad._version.changes += 1
 
     def register_hook(self, hook):
@@ -371,20 +370,25 @@ class HookHandle:
 
 def apply(operation, *inputs):
     """Run `operation` on tensors; where gradients are wanted, leave a node in the graph."""
-    now = mode()
-    edges = [t._edge() for t in inputs] if now.grad else [None] * len(inputs)
-    operation.needs = tuple([e is not None for e in edges])
-    result = operation.run(*[t.array for t in inputs])
+    # Every operation of every step passes here: plain loops, which cost less than comprehensions.
+    grad, recorder = mode()
+    edges, needs, arrays = [], [], []
+    for t in inputs:
+        edge = t._edge() if grad else None
+        edges.append(edge)
+        needs.append(edge is not None)
+        arrays.append(t.array)
+    operation.needs = tuple(needs)
+    result = operation.run(*arrays)
     several = type(result) is tuple
-    # Arithmetic on 0-d arrays gives NumPy scalars.
-    outputs = [
-        Tensor(a if type(a) is np.ndarray else np.asarray(a))
-        for a in (result if several else (result,))
-    ]
+    outputs = []
+    for array in result if several else (result,):
+        # Arithmetic on 0-d arrays gives NumPy scalars.
+        outputs.append(Tensor(array if type(array) is np.ndarray else np.asarray(array)))
     if operation.views:
-        _link_view(operation, inputs[0], outputs[0], now.grad)
+        _link_view(operation, inputs[0], outputs[0], grad)
     node = None
-    if any(operation.needs):
+    if True in needs:
         versions = []
         for name in operation.saves:
             array = getattr(operation, name)
@@ -393,8 +397,8 @@ def apply(operation, *inputs):
                     versions.append((name, t._version, t._version.changes))
                     break
         node = _attach_node(operation, edges, outputs, versions)
-    if now.recorder is not None:
-        now.recorder.forward(node, operation, inputs, outputs)
+    if recorder is not None:
+        recorder.forward(node, operation, inputs, outputs)
     return tuple(outputs) if several else outputs[0]
 
 
@@ -409,10 +413,11 @@ def _link_view(operation, source, view, followed):
 
 
 def _attach_node(operation, edges, outputs, versions):
-    arrays = [t.array for t in outputs]
-    node = Node(operation, edges, [(a.shape, a.dtype) for a in arrays], versions)
+    node = Node(operation, edges, [], versions)
     for i, t in enumerate(outputs):
-        if arrays[i].dtype.kind == "f":
+        array = t.array
+        node.outputs.append((array.shape, array.dtype))
+        if array.dtype.kind == "f":
             t._source = (node, i)
     return node
 

@@ -66,7 +66,9 @@ class Operation:
 
     def run(self, *arrays):
         """`forward`, remembering what the gradients will have to look like."""
-        self.inputs = [(a.shape, a.dtype) for a in arrays]
+        self.inputs = inputs = []
+        for a in arrays:
+            inputs.append((a.shape, a.dtype))
         if self.never_warns:
             return self.forward(*arrays)
         # Infinity and NaN are results like others (log 0, 0/0), as in PyTorch; NumPy would warn.
@@ -89,11 +91,16 @@ class Operation:
                 f"{self.name}: backward returned {len(result)} gradients for "
                 f"{len(self.inputs)} inputs; return one for each, None where there is none"
             )
-        for gradient, expected in zip(result, self.inputs, strict=True):
-            if gradient is not None and (gradient.shape, gradient.dtype) != expected:
+        scalars = False
+        for i, expected in enumerate(self.inputs):
+            gradient = result[i]
+            if gradient is None:
+                continue
+            if (gradient.shape, gradient.dtype) != expected:
                 self._refuse(result)
+            scalars = scalars or isinstance(gradient, np.generic)
         # Arithmetic on 0-d arrays gives NumPy scalars; an array can be accumulated into.
-        return tuple([np.asarray(g) if isinstance(g, np.generic) else g for g in result])
+        return tuple(g if g is None else np.asarray(g) for g in result) if scalars else result
 
     def _refuse(self, result):
         for i, (gradient, (shape, dtype)) in enumerate(zip(result, self.inputs, strict=True)):
