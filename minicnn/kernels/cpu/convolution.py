@@ -41,7 +41,7 @@ _MOST = max(r * v for r, v in zip(_ROWS, _LANES, strict=True))
 _DOT_ROWS, _DOT_COLUMNS = DOTS
 
 
-@jit
+@jit(explicit=True)
 def _correlate(
     lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
 ):
@@ -124,7 +124,7 @@ def _correlate(
                         finish(y, place, end - begin, f, after)
 
 
-@jit
+@jit(explicit=True)
 def _weight_gradient(delta, maps, line, length, lines, sizes, offset, dw, at_once):
     """∂L/∂W: for each map f and k, Σ over images and places of δ's line · x's line at offset[k].
 

@@ -80,17 +80,45 @@ def _caching():
         numba.config.CACHE_DIR = before
 
 
-def jit(function=None, *, reorder=False):
+def _compile_quickly(compiled):
+    """Whenever Numba compiles this function, it is at the lowest level of optimisation but none."""
+    compile_thoroughly = compiled.compile
+
+    def compile(signature):
+        # The code generator takes its own level from there when it is made: at the first kernel.
+        numba.core.registry.cpu_target.target_context.codegen()
+        before = numba.config.OPT
+        numba.config.OPT = type(before)(1)
+        try:
+            return compile_thoroughly(signature)
+        finally:
+            numba.config.OPT = before
+
+    compiled.compile = compile
+
+
+def jit(function=None, *, reorder=False, explicit=False):
     """Compile `function` with parallel loops, keep the machine code on disk, run it locked.
 
     With `reorder` sums may be added up in another order, in several parts side by side: always the
     same one, but not that of the loop. Without it a sum waits for each addition.
+
+    `explicit` says that the loops that count are written as vector instructions (`vectors.py`). The
+    compiler has nothing to find there; told to look less, it is done sooner.
     """
     if function is None:
-        return lambda function: jit(function, reorder=reorder)
+        return lambda function: jit(function, reorder=reorder, explicit=explicit)
     with _caching() as possible:
         math = {"reassoc", "contract", "nsz"} if reorder else False
-        compiled = numba.njit(parallel=True, cache=possible, fastmath=math)(function)
+        compiled = numba.njit(
+            parallel=True,
+            cache=possible,
+            fastmath=math,
+            error_model="numpy",  # no check for a divisor of 0: a seventh of the work of compiling
+            no_cfunc_wrapper=True,  # only Python calls it
+        )(function)
+    if explicit:
+        _compile_quickly(compiled)
 
     def run(*arguments):
         with compute_lock:

@@ -40,7 +40,7 @@ def lay_out_plane(x, x0, height, width, lines, start, before, parts, rows, pitch
                     lines[here + q] = x[there + q * step]
 
 
-@jit
+@jit(explicit=True)
 def _lay_out(x, lines, before, parts, rows, pitch):
     """x (N, C, H, W) → lines (N, C, parts, rows, pitch), sorted by the stride's remainders."""
     n, c, height, width = x.shape

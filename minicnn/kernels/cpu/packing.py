@@ -10,7 +10,7 @@ from minicnn.kernels.cpu.vectors import WIDTH, transpose
 from minicnn.kernels.workspace import workspace
 
 
-@jit
+@jit(explicit=True)
 def pack(w, entries, packed, swap):
     """The weights in the order in which rectangles need them: (groups, blocks, K, rows).
 
@@ -42,16 +42,16 @@ def pack(w, entries, packed, swap):
                     there = np.uint64(source + inner * inner_step)
                     for i in range(np.uint64(WIDTH)):
                         target[here + i] = flat[there + i]
-            elif swap and count <= WIDTH:
-                done = max(0, steps - margin) // count
-                for inner in range(done):
-                    turn = source + inner * inner_step
-                    transpose(flat, turn, size, target, begin + inner * count * rows, rows)
-            elif not swap:
-                whole = max(0, steps - margin) // WIDTH * WIDTH
-                for k in range(0, whole, WIDTH):
-                    transpose(flat, source + k, outer_step, target, begin + k * rows, rows)
-                done = whole // count
+            elif not swap or count <= WIDTH:
+                # Square after square: how far it is to the next, and from line to line in it.
+                further, line, some = (
+                    (inner_step, size, count) if swap else (WIDTH, outer_step, WIDTH)
+                )
+                squares = max(0, steps - margin) // some
+                for i in range(squares):
+                    to = begin + i * some * rows
+                    transpose(flat, source + i * further, line, target, to, rows)
+                done = squares * some // count
         outers = (channels if swap else maps) - block * rows
         for inner in range(done, inner_count):
             for e in range(count):

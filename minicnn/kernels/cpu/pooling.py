@@ -14,7 +14,7 @@ _ROWS = (((2, 2), 2), ((3, 3), 2), ((3, 3), 1))
 _max_row0, _max_row1, _max_row2 = (make_max_row(*kind) for kind in _ROWS)
 
 
-@jit
+@jit(explicit=True)
 def _max_pool_rows(x, y, argmax, kind, kernel, stride, padding, pitch):
     """Max pooling in float32, a row of windows at a time, by one of the `_ROWS`.
 

@@ -32,7 +32,7 @@ _ROWS = tuple(rows for rows, _ in OUTERS)
 _LANES = tuple(vectors * WIDTH for _, vectors in OUTERS)
 
 
-@jit
+@jit(explicit=True)
 def turn_round(delta, panels):
     """δ (N, groups, maps, places) → panels (N, groups, blocks, places, lanes); empty lanes: 0."""
     images, groups, maps, places = delta.shape
@@ -56,7 +56,7 @@ def turn_round(delta, panels):
                     target[begin + place * lanes + i] = value
 
 
-@jit
+@jit(explicit=True)
 def _sum_up(panels, lines, sizes, first, out, pitch, dw, kind, parts, at_once):
     """Each thread has some k's of some maps to itself: no two write to the same place.
 
