@@ -8,6 +8,8 @@ input. The engine (`minicnn.autograd`) strings these objects together.
 import numpy as np
 
 from minicnn.checks import DtypeError, GraphError, ShapeError
+from minicnn.device import one_device
+from minicnn.gpu import on_gpu
 
 
 class Operation:
@@ -53,6 +55,7 @@ class Operation:
     # skip what nobody asked for (the first layer of a network needs no ∂L/∂x).
     needs = (True, True, True, True, True, True, True, True)
     freed = False
+    gpu = None  # the number of the GPU that it ran on
 
     @property
     def name(self):
@@ -67,10 +70,22 @@ class Operation:
     def run(self, *arrays):
         """`forward`, remembering what the gradients will have to look like."""
         self.inputs = [(a.shape, a.dtype) for a in arrays]
+        for a in arrays:
+            if type(a) is not np.ndarray:
+                return self._run_elsewhere(arrays)
         if self.never_warns:
             return self.forward(*arrays)
         # Infinity and NaN are results like others (log 0, 0/0), as in PyTorch; NumPy would warn.
         with np.errstate(all="ignore"):
+            return self.forward(*arrays)
+
+    def _run_elsewhere(self, arrays):
+        """`forward` where the arrays are, which must be one place."""
+        self.gpu = one_device(self.name, arrays).index
+        if self.gpu is None:
+            with np.errstate(all="ignore"):
+                return self.forward(*arrays)
+        with on_gpu(self.gpu):
             return self.forward(*arrays)
 
     def gradients(self, *deltas):
@@ -81,7 +96,11 @@ class Operation:
                 "freed by the first. Pass retain_graph=True to every backward() but the last, or "
                 "compute the loss again"
             )
-        result = self.backward(*deltas)
+        if self.gpu is None:
+            result = self.backward(*deltas)
+        else:
+            with on_gpu(self.gpu):
+                result = self.backward(*deltas)
         if type(result) is not tuple:
             result = (result,)
         if len(result) != len(self.inputs):
