@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+from minicnn.arrays import as_array
 from minicnn.checks import ArgumentError, DeviceError, closest
 from minicnn.gpu import device_count, gpu_arrays, number_of, on_gpu
 
@@ -56,6 +57,8 @@ def as_device(device):
         ArgumentError: no device of that name; `DeviceError`, one of them, where this machine does
             not have it, or no CuPy.
     """
+    if device == "cpu":
+        return CPU
     if isinstance(device, int) and not isinstance(device, bool):
         device = f"cuda:{device}"
     device = Device(device)
@@ -90,6 +93,8 @@ def is_array(array):
 
 def one_device(name, arrays):
     """The device of all `arrays`; a `DeviceError` where they have several."""
+    if all(type(a) is np.ndarray for a in arrays):
+        return CPU
     devices = [device_of(a) for a in arrays]
     if len(set(devices)) > 1:
         gpu = next(d for d in devices if d != CPU)
@@ -100,6 +105,48 @@ def one_device(name, arrays):
     return devices[0]
 
 
+def together(name, arrays):
+    """(device, arrays): where all arrays are, with single numbers brought there from the host.
+
+    As in PyTorch a 0-d tensor in main memory may stand beside tensors on a GPU.
+    """
+    homes = [device_of(a) for a in arrays if a.ndim or device_of(a) != CPU]
+    if len(set(homes)) > 1:
+        one_device(name, arrays)
+    if not homes or homes[0] == CPU:
+        return CPU, arrays
+    return homes[0], [moved(a, homes[0]) if not a.ndim else a for a in arrays]
+
+
+def computed(name, function, *arrays):
+    """``function(*arrays)`` on the device that all of them are on, as an array."""
+    for a in arrays:
+        if type(a) is not np.ndarray:
+            device, arrays = together(name, arrays)
+            if device != CPU:
+                with on_gpu(device.index):
+                    return function(*arrays)
+            break
+    return as_array(function(*arrays))
+
+
+def first_outside(numbers, low, high, allowed=None):
+    """The first of an array of integers that is not in low … high − 1, nor `allowed`; or None.
+
+    The host waits for a GPU to know: a label out of range must be an error, not another's memory.
+
+    >>> first_outside(np.array([0, 7, 9]), 0, 5, allowed=7)
+    9
+    """
+
+    def outside(numbers):
+        found = (numbers < low) | (numbers >= high)
+        return found if allowed is None else found & (numbers != allowed)
+
+    wrong = computed("labels", outside, numbers)
+    return int(numbers[wrong].reshape(-1)[0]) if wrong.any() else None
+
+
 def moved(array, device):
     """`array` on another device, a copy; itself where it lies there already."""
     source = device_of(array)
@@ -108,9 +155,14 @@ def moved(array, device):
     if device == CPU:
         with on_gpu(source.index):
             return array.get()
+    cupy = gpu_arrays()
     with on_gpu(device.index):
-        # From another GPU, `copy` copies to the current one.
-        return gpu_arrays().asarray(array) if source == CPU else array.copy()
+        if source != CPU:
+            return array.copy()  # copies to the current GPU
+        if not array.ndim:
+            # A single number travels as the argument of a kernel: nobody waits for a copy.
+            return cupy.full((), array.item(), array.dtype)
+        return cupy.asarray(array)
 
 
 def made(name, make, device):

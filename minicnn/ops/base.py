@@ -8,7 +8,7 @@ input. The engine (`minicnn.autograd`) strings these objects together.
 import numpy as np
 
 from minicnn.checks import DtypeError, GraphError, ShapeError
-from minicnn.device import one_device
+from minicnn.device import CPU, moved, together
 from minicnn.gpu import on_gpu
 
 
@@ -56,6 +56,7 @@ class Operation:
     needs = (True, True, True, True, True, True, True, True)
     freed = False
     gpu = None  # the number of the GPU that it ran on
+    numbers = ()  # which inputs were single numbers from the host, beside others on a GPU
 
     @property
     def name(self):
@@ -81,12 +82,14 @@ class Operation:
 
     def _run_elsewhere(self, arrays):
         """`forward` where the arrays are, which must be one place."""
-        self.gpu = one_device(self.name, arrays).index
+        device, found = together(self.name, arrays)
+        self.gpu = device.index
         if self.gpu is None:
             with np.errstate(all="ignore"):
                 return self.forward(*arrays)
+        self.numbers = [i for i, (a, b) in enumerate(zip(arrays, found, strict=True)) if a is not b]
         with on_gpu(self.gpu):
-            return self.forward(*arrays)
+            return self.forward(*found)
 
     def gradients(self, *deltas):
         """`backward`, with its result checked against the inputs; always a tuple."""
@@ -101,6 +104,8 @@ class Operation:
         else:
             with on_gpu(self.gpu):
                 result = self.backward(*deltas)
+            if self.numbers:
+                result = self._with_numbers_at_home(result)
         if type(result) is not tuple:
             result = (result,)
         if len(result) != len(self.inputs):
@@ -113,6 +118,14 @@ class Operation:
                 self._refuse(result)
         # Arithmetic on 0-d arrays gives NumPy scalars; an array can be accumulated into.
         return tuple([np.asarray(g) if isinstance(g, np.generic) else g for g in result])
+
+    def _with_numbers_at_home(self, result):
+        """The gradients of single numbers that came from the host go back there."""
+        result = result if type(result) is tuple else (result,)
+        return tuple(
+            moved(g, CPU) if i in self.numbers and g is not None else g
+            for i, g in enumerate(result)
+        )
 
     def _refuse(self, result):
         for i, (gradient, (shape, dtype)) in enumerate(zip(result, self.inputs, strict=True)):

@@ -86,6 +86,10 @@ def run(name, function, args, named):
     return out if isinstance(out, ndarray) else wrapped(result, *sources)
 
 
+def _is_mask(entry):
+    return isinstance(entry, ndarray) and entry.dtype.kind == "b"
+
+
 class ndarray:
     __array_priority__ = 100
     __hash__ = None
@@ -168,6 +172,11 @@ class ndarray:
     # ------------------------------------------------------------------ what it is
 
     @property
+    def host(self):
+        """Where the emulated kernels find the values."""
+        return here(self, "a kernel's argument")
+
+    @property
     def data(self):
         return Pointer(self)
 
@@ -196,7 +205,7 @@ class ndarray:
     def _key(self, key):
         """An index for NumPy. Places outside of the array wrap around, as on the GPU."""
         entries = key if isinstance(key, tuple) else (key,)
-        spans = [e.ndim if getattr(e, "dtype", None) == bool else e is not None for e in entries]
+        spans = [e.ndim if _is_mask(e) else e is not None for e in entries]
         used = sum(s for s, e in zip(spans, entries, strict=True) if e is not Ellipsis)
         found, axis = [], 0
         for entry, span in zip(entries, spans, strict=True):

@@ -58,9 +58,9 @@ def _function(name, known):
         checked(name, known, args, named)
         if name in WAITING:
             Machines.now.note(name)
-        if name not in MAKING and args and isinstance(args[0], (*SCALARS, np.ndarray)):
-            if name not in ("where", "result_type", "can_cast", "broadcast_shapes"):
-                raise TypeError(f"{name}: Argument must be cupy.ndarray, not {type(args[0])}")
+        from_host = name not in MAKING and args and isinstance(args[0], (*SCALARS, np.ndarray))
+        if from_host and name not in ("where", "result_type", "can_cast", "broadcast_shapes"):
+            raise TypeError(f"{name}: Argument must be cupy.ndarray, not {type(args[0])}")
         return run(name, numpy_function, args, named)
 
     function.__name__ = name
