@@ -11,9 +11,8 @@ from contextlib import ContextDecorator
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from minicnn.checks import ArgumentError, DtypeError, GraphError
+from minicnn.device import made
 from minicnn.graph import (
     backward_to,
     edges_of,
@@ -137,7 +136,7 @@ def grad(
     found = run_backward(roots, deltas, bool(retain_graph), edges_of("grad", inputs))
     if materialize_grads:
         found = [
-            np.zeros(t.shape, t.dtype) if f is None else f
+            made("grad", lambda xp, t=t: xp.zeros(t.shape, t.dtype), t.device) if f is None else f
             for f, t in zip(found, inputs, strict=True)
         ]
     for i, f in enumerate(found):
@@ -146,7 +145,7 @@ def grad(
                 f"grad: the outputs do not depend on input {i}; pass allow_unused=True to receive "
                 "None for it, or materialize_grads=True to receive zeros"
             )
-    return tuple(f if f is None else Tensor(np.array(f)) for f in found)
+    return tuple(f if f is None else Tensor(f.copy(order="C")) for f in found)
 
 
 # ------------------------------------------------------------------------ the search for NaN

@@ -27,12 +27,24 @@ class IndexRangeError(IndexError, RuntimeError):
     """An index, dimension or label outside its range."""
 
 
+class DeviceError(ArgumentError):
+    """A device that is not there, or tensors on several devices where one is needed."""
+
+
+class OutOfMemoryError(MemoryError, RuntimeError):
+    """A GPU has no room for what was asked for; nothing was changed."""
+
+
 class GraphError(RuntimeError):
     """The graph was misused: backward twice, a saved tensor changed, no path to a leaf."""
 
 
 class MissingPartError(ImportError):
     """An optional part is not installed; the message holds the ``pip install`` line."""
+
+
+class MissingDeviceError(DeviceError, MissingPartError):
+    """A device that needs an optional part which is not installed."""
 
 
 def closest(name, known):

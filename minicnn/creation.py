@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, flag, integer
-from minicnn.device import as_device
+from minicnn.device import CPU, as_device, device_of, is_array, made, moved
 from minicnn.dtypes import as_dtype, float32, float64, int64, is_floating, result_type
 from minicnn.functions.from_data import array_of
 from minicnn.functions.operands import NUMBERS, fitting_number, tensor_only
-from minicnn.random import numpy_generator
+from minicnn.gpu import gpu_arrays
+from minicnn.random import generator_for
 from minicnn.tensor import Tensor
 
 
@@ -33,19 +34,20 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     tensor([[1, 2],
             [3, 4]])
     """
-    _device("tensor", device)
-    return Tensor(array_of("tensor", data, dtype), requires_grad)
+    if is_array(data) or isinstance(data, Tensor):
+        device = device_of(getattr(data, "array", data)) if device is None else device
+    device = CPU if device is None else as_device(device)
+    return Tensor(moved(array_of("tensor", data, dtype), device), requires_grad)
 
 
 def as_tensor(data, *, dtype=None, device=None):
     """As `tensor`, without a copy where `data` is a tensor or an array of the right dtype."""
-    _device("as_tensor", device)
-    if isinstance(data, Tensor):
-        return data if dtype is None else data.to(as_dtype(dtype, "as_tensor"))
-    if isinstance(data, np.ndarray):
-        shared = _shared("as_tensor", data)
-        return shared if dtype is None else shared.to(as_dtype(dtype, "as_tensor"))
-    return Tensor(array_of("as_tensor", data, dtype))
+    dtype = None if dtype is None else as_dtype(dtype, "as_tensor")
+    if not isinstance(data, Tensor):
+        shared = is_array(data)
+        data = _shared("as_tensor", data) if shared else Tensor(array_of("as_tensor", data, dtype))
+        device = "cpu" if device is None and not shared else device
+    return data if device is None and dtype is None else data.to(device, dtype)
 
 
 def from_numpy(ndarray):
@@ -68,7 +70,39 @@ def from_numpy(ndarray):
     return _shared("from_numpy", ndarray)
 
 
+def from_dlpack(ext_tensor):
+    """A tensor on the memory of an array of another library, on whatever device it is.
+
+    Args:
+        ext_tensor: what has ``__dlpack__``: a tensor of PyTorch's, an array of CuPy's, NumPy's, …
+
+    Raises:
+        DtypeError: it has none, or a dtype that minicnn does not have.
+
+    >>> import minicnn as mc, numpy as np
+    >>> array = np.zeros(2)
+    >>> x = mc.from_dlpack(array)
+    >>> array[0] = 1
+    >>> x
+    tensor([1., 0.], dtype=float64)
+    """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise DtypeError(
+            f"from_dlpack: expected an array with __dlpack__, got {type(ext_tensor).__name__}; "
+            "minicnn.tensor(data) makes a tensor of numbers and lists"
+        )
+    if ext_tensor.__dlpack_device__()[0] in _ON_HOST:
+        return _shared("from_dlpack", np.from_dlpack(ext_tensor))
+    return _shared("from_dlpack", gpu_arrays().from_dlpack(ext_tensor))
+
+
+_ON_HOST = (1, 3)  # DLPack's numbers for main memory: kDLCPU, and kDLCUDAHost for pinned memory
+
+
 def _shared(name, array):
+    if is_array(array) and not isinstance(array, np.ndarray):
+        as_dtype(array.dtype, name)
+        return Tensor(array)
     if not isinstance(array, np.ndarray):
         raise DtypeError(f"{name}: expected a NumPy array, got {type(array).__name__}")
     if array.dtype.kind not in "biuf":
@@ -89,11 +123,6 @@ def _shared(name, array):
             f"{array.itemsize} bytes; pass array.copy()"
         )
     return Tensor(np.asarray(array))
-
-
-def _device(name, device):
-    if device is not None:
-        as_device(device)
 
 
 def _shape(name, sizes, keyword=None):
@@ -119,34 +148,35 @@ def _fits_into_memory(name, count):
         raise ArgumentError(f"{name}: {count} elements do not fit into memory")
 
 
-def _made(name, array, dtype, device, requires_grad, default=float32):
-    _device(name, device)
+def _made(name, make, dtype, device, requires_grad, default=float32):
+    """A tensor of ``make(xp)``, an array of NumPy or CuPy that is made on its device."""
+    device = CPU if device is None else as_device(device)
     dtype = default if dtype is None else as_dtype(dtype, name)
     requires_grad = requires_grad is not None and flag(name, "requires_grad", requires_grad)
-    if array.dtype != dtype:
-        with np.errstate(all="ignore"):
-            array = array.astype(dtype)
+    with np.errstate(all="ignore"):
+        array = made(name, lambda xp: make(xp).astype(dtype, copy=False), device)
     return Tensor(array, requires_grad)
 
 
-def _filled(name, make, shape, dtype, device, requires_grad):
+def _filled(name, shape, dtype, device, requires_grad):
+    """What the function `name` of NumPy and CuPy makes."""
     dtype = float32 if dtype is None else as_dtype(dtype, name)
-    return _made(name, make(shape, dtype), dtype, device, requires_grad)
+    return _made(name, lambda xp: getattr(xp, name)(shape, dtype), dtype, device, requires_grad)
 
 
 def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of zeros."""
-    return _filled("zeros", np.zeros, _shape("zeros", sizes, size), dtype, device, requires_grad)
+    return _filled("zeros", _shape("zeros", sizes, size), dtype, device, requires_grad)
 
 
 def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of ones."""
-    return _filled("ones", np.ones, _shape("ones", sizes, size), dtype, device, requires_grad)
+    return _filled("ones", _shape("ones", sizes, size), dtype, device, requires_grad)
 
 
 def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor whose values are whatever was in memory."""
-    return _filled("empty", np.empty, _shape("empty", sizes, size), dtype, device, requires_grad)
+    return _filled("empty", _shape("empty", sizes, size), dtype, device, requires_grad)
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
@@ -158,14 +188,15 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
         raise DtypeError(f"full: fill_value must be a number, got {type(fill_value).__name__}")
     fill_value = np.asarray(fill_value).item()
     dtype = result_type(fill_value) if dtype is None else as_dtype(dtype, "full")
-    array = np.full(shape, fitting_number("full", fill_value, dtype))
-    return _made("full", array, dtype, device, requires_grad)
+    value = fitting_number("full", fill_value, dtype).item()
+    return _made("full", lambda xp: xp.full(shape, value, dtype), dtype, device, requires_grad)
 
 
 def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
     """Zeros in the shape and dtype of another tensor."""
     tensor_only("zeros_like", input)
     dtype = input.dtype if dtype is None else as_dtype(dtype, "zeros_like")
+    device = input.device if device is None else device
     return zeros(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -173,6 +204,7 @@ def ones_like(input, *, dtype=None, device=None, requires_grad=False):
     """Ones in the shape and dtype of another tensor."""
     tensor_only("ones_like", input)
     dtype = input.dtype if dtype is None else as_dtype(dtype, "ones_like")
+    device = input.device if device is None else device
     return ones(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -211,8 +243,11 @@ def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_gr
     whole = not any(isinstance(v, float) for v in (start, end, step))
     count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
     _fits_into_memory("arange", count)
-    array = start + step * np.arange(count, dtype=int64 if whole else float64)
-    return _made("arange", array, dtype, device, requires_grad, int64 if whole else float32)
+    numbers = int64 if whole else float64
+    return _made(
+        "arange", lambda xp: start + step * xp.arange(count, dtype=numbers),
+        dtype, device, requires_grad, int64 if whole else float32,
+    )  # fmt: skip
 
 
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
@@ -237,12 +272,14 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     if kind == "u" and min(start, end) < 0:
         raise ArgumentError(f"linspace: {min(start, end)} does not fit into uint8")
     step = (end - start) / (steps - 1) if steps > 1 else 0.0
-    i = np.arange(steps, dtype=float64)
-    # From both ends towards the middle, so that the last number is `end` itself.
-    array = np.where(i < steps // 2, start + step * i, end - step * (steps - 1 - i))
-    if steps == 1:
-        array[0] = start
-    return _made("linspace", array, dtype, device, requires_grad)
+
+    def numbers(xp):
+        i = xp.arange(steps, dtype=float64)
+        # From both ends towards the middle, so that the last number is `end` itself.
+        from_start = (i < steps // 2) | (steps == 1)
+        return xp.where(from_start, start + step * i, end - step * (steps - 1 - i))
+
+    return _made("linspace", numbers, dtype, device, requires_grad)
 
 
 def _count(name, argument, value):
@@ -256,8 +293,8 @@ def _count(name, argument, value):
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """The n × m matrix with ones on the diagonal."""
     n = _count("eye", "n", n)
-    array = np.eye(n, n if m is None else _count("eye", "m", m))
-    return _made("eye", array, dtype, device, requires_grad)
+    m = n if m is None else _count("eye", "m", m)
+    return _made("eye", lambda xp: xp.eye(n, m), dtype, device, requires_grad)
 
 
 def _random_floats(name, dtype):
@@ -274,16 +311,16 @@ def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_gr
     """Uniformly random numbers in [0, 1); sizes as arguments or as ``size=(…)``."""
     shape = _shape("rand", sizes, size)
     dtype, drawn = _random_floats("rand", dtype)
-    array = numpy_generator(generator).random(shape, drawn)
-    return _made("rand", np.asarray(array), dtype, device, requires_grad)
+    source = generator_for("rand", device, generator)
+    return _made("rand", lambda xp: source.uniform(shape, drawn), dtype, device, requires_grad)
 
 
 def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Normally distributed random numbers, mean 0 and variance 1."""
     shape = _shape("randn", sizes, size)
     dtype, drawn = _random_floats("randn", dtype)
-    array = numpy_generator(generator).standard_normal(shape, drawn)
-    return _made("randn", np.asarray(array), dtype, device, requires_grad)
+    source = generator_for("randn", device, generator)
+    return _made("randn", lambda xp: source.normal(shape, drawn), dtype, device, requires_grad)
 
 
 def randint(
@@ -310,8 +347,10 @@ def randint(
     dtype = int64 if dtype is None else as_dtype(dtype, "randint")
     if not is_floating(dtype) and not _holds(dtype, low, high - 1):
         raise ArgumentError(f"randint: {dtype} cannot hold all numbers from {low} to {high - 1}")
-    array = numpy_generator(generator).integers(low, high, _shape("randint", (), size))
-    return _made("randint", np.asarray(array), dtype, device, requires_grad)
+    shape, source = _shape("randint", (), size), generator_for("randint", device, generator)
+    return _made(
+        "randint", lambda xp: source.integers(low, high, shape), dtype, device, requires_grad
+    )
 
 
 def _holds(dtype, low, high):
@@ -327,5 +366,5 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
         raise DtypeError("randperm: bool has only two values; take a dtype of numbers")
     if n > 1:
         fitting_number("randperm", n - 1, dtype)
-    array = numpy_generator(generator).permutation(n)
-    return _made("randperm", array, dtype, device, requires_grad)
+    source = generator_for("randperm", device, generator)
+    return _made("randperm", lambda xp: source.permutation(n), dtype, device, requires_grad)

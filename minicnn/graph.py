@@ -15,7 +15,10 @@ from operator import attrgetter
 
 import numpy as np
 
+from minicnn.arrays import array_module, as_array
 from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
+from minicnn.device import made, one_device
+from minicnn.gpu import beside
 from minicnn.modes import mode
 
 _created = itertools.count()
@@ -93,14 +96,19 @@ class Node:
         """Zeros for the δ of outputs that nobody used, unless the operation prefers None."""
         if not self.operation.materializes:
             return deltas
+        # Where the others are: at least one has arrived.
+        xp = array_module(next(d for d in deltas if d is not None))
         return [
-            np.zeros(*self.outputs[i]) if delta is None else delta for i, delta in enumerate(deltas)
+            xp.zeros(*self.outputs[i]) if delta is None else delta for i, delta in enumerate(deltas)
         ]
 
 
 def _plus(total, delta):
     """One more gradient for a sum: (array, whether it belongs to nobody else)."""
     array, own = total
+    if type(delta) is not np.ndarray:
+        with beside(delta):
+            return as_array(array + delta), True
     if own and array.ndim:
         array += delta
         return total
@@ -331,13 +339,14 @@ def starting_points(operation, tensors, gradients):
                     f"one has shape {tuple(t.shape)}. Reduce it (.sum(), .mean()) or pass "
                     "gradient= a tensor of its shape"
                 )
-            delta = np.ones(t.shape, t.dtype)
+            delta = made("backward", lambda xp, t=t: xp.ones(t.shape, t.dtype), t.device)
         elif tuple(g.shape) != tuple(t.shape):
             raise ShapeError(
                 f"{operation}: the gradient has shape {tuple(g.shape)}, the tensor "
                 f"{tuple(t.shape)}; they must be equal"
             )
         else:
+            one_device(f"{operation}: the tensor and its gradient", (t.array, g.array))
             delta = g.array.astype(t.dtype, copy=False)
         roots.append(edge)
         deltas.append(delta)

@@ -1,15 +1,20 @@
-"""Randomness: one generator for everything, unless another is passed.
+"""Randomness: one generator for each device, unless another is passed.
 
 ``minicnn.manual_seed(0)`` makes a run repeatable. Whoever draws numbers takes a `generator`.
 """
 
 import numpy as np
 
-from minicnn.checks import ArgumentError
+from minicnn.checks import ArgumentError, DeviceError
+from minicnn.device import CPU, as_device, made
 
 
 class Generator:
     """A stream of random numbers with a state that can be saved and put back.
+
+    Args:
+        seed: an integer ≥ 0; None: another stream each time.
+        device: where the numbers are drawn. On a GPU they are others than on the CPU.
 
     >>> g = Generator(0)
     >>> state = g.get_state()
@@ -19,30 +24,134 @@ class Generator:
     True
     """
 
-    def __init__(self, seed=None):
-        self.numpy = np.random.Generator(np.random.PCG64(seed))
+    def __init__(self, seed=None, device="cpu"):
+        self.device = as_device(device)
+        self._start(seed)
+
+    def _start(self, seed):
+        if self.device == CPU:
+            self.numpy = np.random.Generator(np.random.PCG64(seed))
+        else:
+            self._counted = _Counted(np.random.SeedSequence(seed).generate_state(1, np.uint64))
 
     def manual_seed(self, seed):
         """Start the stream that belongs to `seed`, an integer ≥ 0; returns the generator."""
-        if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed.__index__() < 0:
-            raise ArgumentError(f"manual_seed: the seed must be an integer ≥ 0, got {seed!r}")
-        self.numpy = np.random.Generator(np.random.PCG64(seed.__index__()))
+        self._start(_checked(seed))
         return self
 
     def get_state(self):
         """The state of the stream: nested dictionaries of strings and integers."""
-        return self.numpy.bit_generator.state
+        return self._counted.state() if self.device != CPU else self.numpy.bit_generator.state
 
     def set_state(self, new_state):
         """Continue where `get_state` was called."""
-        self.numpy.bit_generator.state = new_state
+        if self.device != CPU:
+            self._counted = _Counted(new_state["key"], new_state["drawn"])
+        else:
+            self.numpy.bit_generator.state = new_state
+
+    def uniform(self, shape, dtype):
+        """Numbers in [0, 1) of float32 or float64: an array on the generator's device."""
+        if self.device == CPU:
+            return np.asarray(self.numpy.random(shape, dtype))
+        return self._on_gpu(lambda xp: self._counted.uniform(xp, shape, dtype))
+
+    def normal(self, shape, dtype):
+        """Normally distributed numbers, mean 0 and variance 1."""
+        if self.device == CPU:
+            return np.asarray(self.numpy.standard_normal(shape, dtype))
+        return self._on_gpu(lambda xp: self._counted.normal(xp, shape, dtype))
+
+    def integers(self, low, high, shape):
+        """int64 from `low` to `high` − 1."""
+        if self.device == CPU:
+            return np.asarray(self.numpy.integers(low, high, shape))
+        return self._on_gpu(lambda xp: self._counted.integers(xp, low, high, shape))
+
+    def permutation(self, n):
+        """The numbers 0 … n − 1 in random order."""
+        if self.device == CPU:
+            return self.numpy.permutation(n)
+        return self._on_gpu(lambda xp: xp.argsort(self._counted.bits(xp, n)))
+
+    def _on_gpu(self, draw):
+        return made("random numbers", draw, self.device)
+
+
+class _Counted:
+    """SplitMix64 (Steele, Lea & Flood 2014, section 4) as a function of a counter.
+
+    Number i of the stream is a hash of key + i · γ: thousands of threads draw at once, and the
+    state is two integers, wherever the numbers are drawn.
+    """
+
+    GAMMA = 0x9E3779B97F4A7C15
+
+    def __init__(self, key, drawn=0):
+        self.key, self.drawn = int(np.ravel(key)[0]), int(drawn)
+
+    def state(self):
+        return {"key": self.key, "drawn": self.drawn}
+
+    def bits(self, xp, count):
+        """`count` times 64 random bits."""
+        start = (self.key + (self.drawn + 1) * self.GAMMA) % 2**64
+        self.drawn += count
+        z = xp.arange(count, dtype=np.uint64) * np.uint64(self.GAMMA) + np.uint64(start)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+    def uniform(self, xp, shape, dtype):
+        digits = 24 if np.dtype(dtype) == np.float32 else 53  # as many as the dtype holds
+        bits = self.bits(xp, int(np.prod(shape, dtype=np.int64)))
+        numbers = (bits >> np.uint64(64 - digits)).astype(dtype) * np.dtype(dtype).type(0.5**digits)
+        return numbers.reshape(shape)
+
+    def normal(self, xp, shape, dtype):
+        # Box & Muller 1958. In float64: of float32, 1 − u would be cut off at 5.8 standard
+        # deviations.
+        count = int(np.prod(shape, dtype=np.int64))
+        u = self.uniform(xp, (2, -(-count // 2)), np.float64)
+        r, angle = xp.sqrt(-2 * xp.log(1 - u[0])), 2 * np.pi * u[1]
+        pair = xp.stack([r * xp.cos(angle), r * xp.sin(angle)])
+        return pair.reshape(-1)[:count].astype(dtype).reshape(shape)
+
+    def integers(self, xp, low, high, shape):
+        bits = self.bits(xp, int(np.prod(shape, dtype=np.int64)))
+        # A span below 2³² has remainders of 64 bits that favour none by more than 2⁻³².
+        return ((bits % np.uint64(high - low)).astype(np.int64) + low).reshape(shape)
+
+
+def _checked(seed):
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed.__index__() < 0:
+        raise ArgumentError(f"manual_seed: the seed must be an integer ≥ 0, got {seed!r}")
+    return seed.__index__()
 
 
 default_generator = Generator()
 
+# Those of the GPUs that were used so far, by device; and the seed that others will start from.
+_of_gpus = {}
+_seed = None
+
+
+def default_generator_of(device):
+    """The generator of a device, which `minicnn.manual_seed` seeds."""
+    if device == CPU:
+        return default_generator
+    if device not in _of_gpus:
+        _of_gpus[device] = Generator(_seed, device)
+    return _of_gpus[device]
+
+
+def gpu_generators():
+    """{device: generator} of the GPUs that have drawn numbers."""
+    return _of_gpus
+
 
 def manual_seed(seed):
-    """Seed the generator that everything random uses by default; returns it.
+    """Seed the generators that everything random uses by default; returns that of the CPU.
 
     >>> import minicnn as mc
     >>> _ = mc.manual_seed(1)
@@ -51,9 +160,37 @@ def manual_seed(seed):
     >>> mc.equal(a, mc.rand(3))
     True
     """
+    seed_gpus(seed)
     return default_generator.manual_seed(seed)
+
+
+def seed_gpus(seed):
+    """Seed the generators of all GPUs."""
+    global _seed
+    _seed = _checked(seed)
+    for generator in _of_gpus.values():
+        generator.manual_seed(_seed)
 
 
 def numpy_generator(generator=None):
     """The NumPy generator of `generator`, or of the default one."""
-    return (default_generator if generator is None else generator).numpy
+    generator = default_generator if generator is None else generator
+    if generator.device != CPU:
+        raise DeviceError(
+            f"generator: expected one of the CPU, got one of {generator.device}; "
+            "minicnn.Generator() makes one of the CPU"
+        )
+    return generator.numpy
+
+
+def generator_for(name, device, generator=None):
+    """The generator that draws for a tensor on `device`: the default one, unless one is given."""
+    device = CPU if device is None else as_device(device)
+    if generator is None:
+        return default_generator_of(device)
+    if generator.device != device:
+        raise DeviceError(
+            f"{name}: the generator draws on {generator.device}, the tensor is to be on {device}; "
+            f"use minicnn.Generator(device={str(device)!r})"
+        )
+    return generator

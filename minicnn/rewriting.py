@@ -7,6 +7,7 @@ its base, so it is the base that moves to a new node; all other views of that me
 """
 
 from minicnn.checks import GraphError, ShapeError
+from minicnn.gpu import beside
 from minicnn.graph import Node
 from minicnn.modes import mode
 from minicnn.ops.shape import WriteThrough
@@ -42,7 +43,8 @@ def write(name, tensor, operation, *others):
             f"{name}: the result has shape {result.shape}, which does not fit into the tensor of "
             f"shape {tensor.shape} that it should be written to"
         )
-    tensor.array[...] = result.array
+    with beside(tensor.array):
+        tensor.array[...] = result.array
     tensor._version.changes += 1
     if tracked:
         move(tensor, result._source)
@@ -79,6 +81,7 @@ def move(tensor, source):
         base = tensor._base
         operation = WriteThrough([view for view, _ in tensor._views])
         operation.inputs = [(base.shape, base.dtype), (tensor.shape, tensor.dtype)]
+        operation.gpu = tensor.device.index
         node = Node(operation, (base._edge(), source), ((base.shape, base.dtype),))
         base._source = (node, 0)
     tensor._version.rewritten += 1

@@ -5,6 +5,7 @@ import weakref
 import numpy as np
 
 from minicnn import graph
+from minicnn.arrays import as_array, is_writeable, on_host
 from minicnn.checks import (
     ArgumentError,
     DtypeError,
@@ -14,8 +15,9 @@ from minicnn.checks import (
     dimension,
     flag,
 )
-from minicnn.device import device_of
+from minicnn.device import CPU, device_of, is_array, one_device
 from minicnn.dtypes import is_floating
+from minicnn.gpu import beside
 from minicnn.graph import Node, Version
 from minicnn.modes import mode
 
@@ -26,8 +28,8 @@ class Tensor:
     Made by `minicnn.tensor`, `minicnn.zeros` and the like, or by operations on other tensors.
 
     Attributes:
-        array: the NumPy array that holds the values. Changes made through it are not seen by the
-            checks that protect gradients.
+        array: the array that holds the values, NumPy's or, on a GPU, CuPy's. Changes made through
+            it are not seen by the checks that protect gradients.
         grad: after ``backward()``, the sum of all gradients that reached this leaf; else None.
         shape, dtype, device, ndim: as in PyTorch; a dtype is NumPy's, a shape a tuple.
 
@@ -53,9 +55,9 @@ class Tensor:
     __array_priority__ = 1000
 
     def __init__(self, array, requires_grad=False):
-        if not isinstance(array, np.ndarray):
+        if not isinstance(array, np.ndarray) and not is_array(array):
             raise DtypeError(
-                f"Tensor: expected a NumPy array, got {type(array).__name__}; "
+                f"Tensor: expected a NumPy or CuPy array, got {type(array).__name__}; "
                 "minicnn.tensor(data) makes a tensor from numbers, lists and arrays"
             )
         self.array = array
@@ -80,6 +82,11 @@ class Tensor:
     @property
     def device(self):
         return device_of(self.array)
+
+    @property
+    def is_cuda(self):
+        """Whether it lives on a GPU."""
+        return self.device != CPU
 
     def size(self, dim=None):
         """The shape, or the size of one dimension."""
@@ -206,16 +213,27 @@ class Tensor:
                     f"grad: a gradient has the shape and dtype of its tensor, {self.shape} "
                     f"{self.dtype}; got {gradient.shape} {gradient.dtype}"
                 )
+            one_device("grad", (self.array, gradient.array))
         self._grad = gradient
 
     def _accumulate(self, delta, own):
-        if self._grad is None:
+        if type(delta) is not np.ndarray:
+            self._accumulate_elsewhere(delta)
+        elif self._grad is None:
             # In row-major order, however δ lies in memory.
             own = own and delta.ndim and delta.flags.c_contiguous
-            self._grad = Tensor(delta if own else np.array(delta, order="C"))
+            self._grad = Tensor(delta if own else delta.copy(order="C"))
         else:
             self._grad.array += delta
             self._grad._version.changes += 1
+
+    def _accumulate_elsewhere(self, delta):
+        with beside(delta):
+            if self._grad is None:
+                self._grad = Tensor(delta.copy(order="C"))
+            else:
+                self._grad.array += delta
+                self._grad._version.changes += 1
 
     def register_hook(self, hook):
         """Call ``hook(gradient)`` whenever a gradient for this tensor has been computed.
@@ -308,7 +326,7 @@ class Tensor:
     # ------------------------------------------------------------------ changes in place
 
     def _writable(self, name):
-        if not self.array.flags.writeable:
+        if not is_writeable(self.array):
             raise ArgumentError(
                 f"{name}: this tensor's memory is read-only (expanded, or made from a read-only "
                 "array); change a copy: x.clone()"
@@ -336,11 +354,13 @@ class Tensor:
     def _text(self, name):
         prefix = f"{name}("
         values = np.array2string(
-            self.array, separator=", ", prefix=prefix, precision=4, threshold=1000
+            on_host(self.array), separator=", ", prefix=prefix, precision=4, threshold=1000
         )
         if not self.numel():
             values = f"[], size={self.shape}" if self.ndim > 1 else "[]"
         notes = ""
+        if self.device != CPU:
+            notes += f", device={str(self.device)!r}"
         if self.dtype.name not in ("float32", "int64", "bool"):
             notes += f", dtype={self.dtype.name}"
         if self.grad_fn is not None:
@@ -384,7 +404,7 @@ def apply(operation, *inputs):
     outputs = []
     for array in result if several else (result,):
         # Arithmetic on 0-d arrays gives NumPy scalars.
-        outputs.append(Tensor(array if type(array) is np.ndarray else np.asarray(array)))
+        outputs.append(Tensor(array if type(array) is np.ndarray else as_array(array)))
     if operation.views:
         _link_view(operation, inputs[0], outputs[0], grad)
     node = None

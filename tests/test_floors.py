@@ -11,6 +11,7 @@ PACKAGE = Path(minicnn.__file__).parent
 FLOORS = [
     ["equations", "textbook", "_version"],
     ["checks"],
+    ["gpu"],
     ["dtypes", "shapes", "arrays", "device", "random"],
     ["kernels"],
     ["ops", "drawing"],

@@ -3,12 +3,10 @@
 import threading
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from minicnn.data.collate import default_collate
-from minicnn.data.datasets import Dataset, Subset, TensorDataset
+from minicnn.data.datasets import Dataset, Subset
 from minicnn.data.sample_random import sample_generator
-from minicnn.tensor import Tensor
+from minicnn.data.whole_batches import whole_batch
 
 # Random numbers of a collate_fn (for mixup, say) are not those of the batch's samples.
 _COLLATING = 1 << 48
@@ -50,7 +48,7 @@ class Loading(NamedTuple):
             with sample_generator(task.seed, task.epoch, task.first):
                 return self.collate_fn(_sample(self.dataset, task.indices))
         if self.collate_fn is default_collate:
-            batch = _whole_batch(self.dataset, task.indices)
+            batch = whole_batch(self.dataset, task)
             if batch is not None:
                 return batch
         samples = self._samples(task)
@@ -93,28 +91,6 @@ def _gives_several(dataset):
     while type(dataset) is Subset:
         dataset = dataset.dataset
     return callable(getattr(dataset, "__getitems__", None))
-
-
-def _whole_batch(dataset, indices):
-    """The batch from a `TensorDataset`, or subset of one, by one index into each tensor.
-
-    It is what `default_collate` would make of the samples. None for every other data set, since a
-    subclass may do something of its own with each sample, and for what needs more care: indices
-    that are wrong, and gradients.
-    """
-    whole = dataset
-    while type(whole) is Subset:
-        whole = whole.dataset
-    if type(whole) is not TensorDataset or any(t.requires_grad for t in whole.tensors):
-        return None
-    while dataset is not whole:
-        indices, dataset = dataset._places(indices), dataset.dataset
-    places, n = np.array(indices), len(whole)
-    if places.dtype.kind not in "iu" or places.ndim != 1 or not places.size:
-        return None
-    if places.min() < -n or places.max() >= n:
-        return None
-    return [Tensor(t.array.take(places, axis=0)) for t in whole.tensors]
 
 
 class WorkerInfo(NamedTuple):

@@ -47,7 +47,19 @@ def sample_generator(seed, epoch, index):
         checked_count("sample_generator", name, value, 0)
         for name, value in (("seed", seed), ("epoch", epoch), ("index", index))
     ]
-    token = _current.set(_Stream(*numbers))
+    with drawing_from(_Stream(*numbers)):
+        yield
+
+
+def streams(seed, epoch, first, count):
+    """The streams of `count` samples, from index `first` on, one for each `sample_generator`."""
+    return [_Stream(seed, epoch, index) for index in range(first, first + count)]
+
+
+@contextmanager
+def drawing_from(stream):
+    """Inside, random transforms draw from this one of `streams`."""
+    token = _current.set(stream)
     try:
         yield
     finally:

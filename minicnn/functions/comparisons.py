@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, broadcastable, dimensions, flag
+from minicnn.device import computed
 from minicnn.dtypes import uint8
 from minicnn.functions.operands import NUMBERS, pair, tensor_only
 from minicnn.tensor import Tensor
@@ -11,7 +12,7 @@ from minicnn.tensor import Tensor
 def _comparison(name, function):
     def compare(input, other):
         x, y = pair(name, tensor_only(name, input), other)
-        return Tensor(np.asarray(function(x.array, y.array)))
+        return Tensor(computed(name, function, x.array, y.array))
 
     compare.__name__ = compare.__qualname__ = name
     compare.__doc__ = f"Element by element ``{name}``, with broadcasting; a bool tensor."
@@ -38,13 +39,13 @@ def is_not_equal(input, other):
 
 def contains(input, value):
     """``value in x``: whether any element equals the number, or tensor."""
-    return bool(eq(input, value).array.any())
+    return bool(any(eq(input, value)))
 
 
 def isnan(input):
     """True where x is NaN."""
     x = tensor_only("isnan", input)
-    return Tensor(np.asarray(x.array != x.array))
+    return Tensor(computed("isnan", lambda x: x != x, x.array))
 
 
 def all(input, dim=None, keepdim=False):
@@ -61,7 +62,7 @@ def _truth(name, function, x, dim, keepdim):
     x = tensor_only(name, x)
     dims = dimensions(name, dim, x.ndim)
     flag(name, "keepdim", keepdim)
-    result = np.asarray(function(x.array, axis=dims, keepdims=keepdim))
+    result = computed(name, lambda x: function(x, axis=dims, keepdims=keepdim), x.array)
     # PyTorch's exception: uint8 stays what it is, from the time when it served for bool.
     return Tensor(result.astype(x.dtype) if x.dtype == uint8 else result)
 
@@ -69,7 +70,7 @@ def _truth(name, function, x, dim, keepdim):
 def equal(input, other):
     """Whether two tensors have the same shape and the same values."""
     x, y = tensor_only("equal", input), tensor_only("equal", other)
-    return x.shape == y.shape and bool((x.array == y.array).all())
+    return x.shape == y.shape and bool(computed("equal", np.equal, x.array, y.array).all())
 
 
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
@@ -93,4 +94,8 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
         if not float(tolerance) >= 0:
             raise ArgumentError(f"allclose: {name} must be at least 0, got {tolerance}")
     broadcastable("allclose", x.shape, y.shape)
-    return bool(np.allclose(x.array, y.array, float(rtol), float(atol), equal_nan))
+    rtol, atol = float(rtol), float(atol)
+    near = computed(
+        "allclose", lambda x, y: np.allclose(x, y, rtol, atol, equal_nan), x.array, y.array
+    )
+    return bool(near)

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from minicnn.arrays import on_host
 from minicnn.checks import ArgumentError, DtypeError, GraphError
 from minicnn.device import as_device
 from minicnn.dtypes import as_dtype, is_floating
 from minicnn.functions.operands import tensor_only
-from minicnn.ops.arithmetic import Cast, Clone
+from minicnn.ops.arithmetic import Cast, Clone, ToDevice
 from minicnn.tensor import Tensor, apply
 
 
@@ -25,14 +26,17 @@ def to(input, *args, dtype=None, device=None, non_blocking=False, copy=False):
     >>> mc.tensor([1, 2]).to(mc.float64).dtype
     dtype('float64')
     """
-    dtype, copy = target("to", args, dtype, device, non_blocking, copy)
+    device, dtype, copy = target("to", args, dtype, device, non_blocking, copy)
+    found = input
     if dtype is not None and dtype != input.dtype:
-        return apply(Cast(dtype), input)
-    return input.clone() if copy else input
+        found = apply(Cast(dtype), found)
+    if device is not None and device != input.device:
+        found = apply(ToDevice(input.device, device), found)
+    return input.clone() if copy and found is input else found
 
 
 def target(operation, args, dtype, device, non_blocking, copy=None):
-    """(dtype or None, copy) that the arguments of `to` ask for, in one of its three orders.
+    """(device or None, dtype or None, copy) that the arguments of `to` ask for, in any order.
 
     With ``copy=None`` there is no such argument: a module is never copied.
     """
@@ -56,13 +60,14 @@ def target(operation, args, dtype, device, non_blocking, copy=None):
         )
     if isinstance(dtype, (bool, int)):
         raise DtypeError(f"{operation}: expected a dtype, a device or a tensor, got {dtype!r}")
-    if device is not None:
-        as_device(device)
-    return (None if dtype is None else as_dtype(dtype, operation)), copy
+    device = None if device is None else as_device(device)
+    return device, (None if dtype is None else as_dtype(dtype, operation)), copy
 
 
 def _names_a_device(value):
-    return isinstance(value, str) and value.split(":")[0] in ("cpu", "cuda")
+    if isinstance(value, str):
+        return value.split(":")[0] in ("cpu", "cuda")
+    return isinstance(value, int) and not isinstance(value, bool)  # the number of a GPU
 
 
 def cpu(input):
@@ -71,12 +76,16 @@ def cpu(input):
 
 
 def cuda(input, device=None, non_blocking=False):
-    """The tensor on the GPU."""
-    return to(input, "cuda" if device is None else f"cuda:{device}" if _whole(device) else device)
+    """The tensor on a GPU: the current one, or `device`, its name or number."""
+    return to(input, gpu_named("cuda", device), non_blocking=non_blocking)
 
 
-def _whole(device):
-    return hasattr(device, "__index__")
+def gpu_named(operation, device):
+    """`device` (a name, a number, or None for the current one), which must be a GPU."""
+    device = as_device("cuda" if device is None else device)
+    if device.type != "cuda":
+        raise ArgumentError(f"{operation}: expected a GPU such as 'cuda:0', got {str(device)!r}")
+    return device
 
 
 def _converter(name, dtype):
@@ -141,7 +150,12 @@ def numpy(input, *, force=False):
             "numpy: this tensor requires grad, and NumPy would not carry its history; "
             "use x.detach().numpy()"
         )
-    return input.array
+    if input.is_cuda and not force:
+        raise DtypeError(
+            f"numpy: this tensor is on {input.device}, and NumPy's arrays are in main memory; copy "
+            "it there first, x.cpu().numpy()"
+        )
+    return on_host(input.array)
 
 
 def as_array(input, dtype=None, copy=None):

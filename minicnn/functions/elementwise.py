@@ -3,7 +3,9 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, broadcastable, dimension, one_of
+from minicnn.device import computed, one_device
 from minicnn.dtypes import as_dtype, float32, int64, is_floating
+from minicnn.functions.conversions import to
 from minicnn.functions.operands import (
     NUMBERS,
     common_dtype,
@@ -223,14 +225,15 @@ def where(condition, input=None, other=None):
     """
     tensor_only("where", condition)
     if input is None and other is None:
-        found = np.nonzero(np.atleast_1d(condition.array))
+        found = computed("where", lambda c: np.nonzero(c.reshape(c.shape or 1)), condition.array)
         return tuple(Tensor(places) for places in found)
     if condition.dtype != bool:
         raise DtypeError(f"where: condition must be a bool tensor, got {condition.dtype}")
     x, y = pair("where", input, other)
+    if condition.is_cuda:
+        x, y = (t if t.ndim else to(t, condition.device) for t in (x, y))
     broadcastable("where", condition.shape, x.shape, y.shape)
-    # A copy: the caller may change the condition before backward needs it.
-    return apply(arithmetic.Where(condition.array.copy()), x, y)
+    return apply(arithmetic.Where(_mask("where", condition, x, y)), x, y)
 
 
 def masked_fill(input, mask, value):
@@ -257,7 +260,14 @@ def masked_fill(input, mask, value):
     else:
         raise DtypeError(f"masked_fill: value must be a number, got {type(value).__name__}")
     broadcastable("masked_fill", input.shape, mask.shape)
-    return apply(arithmetic.Where(mask.array.copy()), value, input)
+    return apply(arithmetic.Where(_mask("masked_fill", mask, input)), value, input)
+
+
+def _mask(name, condition, *others):
+    """A copy of the array of a condition, which the caller may change before backward."""
+    if any(t.ndim for t in (condition, *others)):
+        one_device(name, [t.array for t in (condition, *others) if t.ndim])
+    return condition.array.copy()
 
 
 def sigmoid(input):

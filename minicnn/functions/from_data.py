@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import DtypeError, ShapeError
+from minicnn.device import computed, is_array
 from minicnn.dtypes import as_dtype, float32, float64, result_type
 from minicnn.functions.operands import fitting_number
 from minicnn.tensor import Tensor
@@ -13,6 +14,9 @@ def array_of(name, data, dtype):
     dtype = None if dtype is None else as_dtype(dtype, name)
     if isinstance(data, Tensor):
         data = data.array
+    if is_array(data) and not isinstance(data, np.ndarray):
+        known = _known_dtype(name, data)
+        return computed(name, lambda a: a.astype(known if dtype is None else dtype, "C"), data)
     if isinstance(data, (np.ndarray, np.generic)):
         known = _known_dtype(name, data)
         with np.errstate(all="ignore"):

@@ -7,10 +7,13 @@ graph then holds the function on the old values; the tensor's place in it moves 
 import numpy as np
 
 from minicnn.checks import DtypeError, ShapeError, broadcastable
+from minicnn.device import moved
 from minicnn.dtypes import is_floating
 from minicnn.functions import elementwise, logic, reductions
+from minicnn.functions.conversions import to
 from minicnn.functions.operands import NUMBERS, fitting_number, operand, tensor_only
 from minicnn.functions.shaping import expand
+from minicnn.gpu import beside
 from minicnn.modes import mode
 from minicnn.ops.shape import SetItem
 from minicnn.rewriting import move, refuse_protected, write
@@ -26,12 +29,13 @@ def copy_(input, src, non_blocking=False):
         source = expand(source, *input.shape)
     input._writable("copy_")
     if not (mode().grad and (input.requires_grad or source.requires_grad)):
-        with np.errstate(all="ignore"):
-            input.array[...] = source.array
+        values = moved(source.array, input.device)
+        with np.errstate(all="ignore"), beside(values):
+            input.array[...] = values
         input._version.changes += 1
         return input
     whole = SetItem((Ellipsis,))
-    return write("copy_", input, whole, operand("copy_", source, input.dtype))
+    return write("copy_", input, whole, to(source, input.device, input.dtype))
 
 
 def fill_(input, value):
@@ -87,7 +91,8 @@ def _in_place(function):
                 "keeps when it is changed in place"
             )
         result = operand(name, result, input.dtype)
-        input.array[...] = result.array
+        with beside(input.array):
+            input.array[...] = result.array
         input._version.changes += 1
         if tracked:
             move(input, result._edge())

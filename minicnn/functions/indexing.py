@@ -3,15 +3,20 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, IndexRangeError, ShapeError
+from minicnn.device import computed, device_of, first_outside, is_array, moved, one_device
 from minicnn.functions.operands import NUMBERS, fitting_number, operand
+from minicnn.gpu import beside
 from minicnn.modes import mode
 from minicnn.ops.shape import Gather, SetItem, Slice
 from minicnn.rewriting import write
 from minicnn.tensor import Tensor, apply
 
 
-def _entry(item):
-    """One entry of an index, as NumPy takes it: int, slice, None, Ellipsis, or an array."""
+def _entry(item, x=None):
+    """One entry of an index, as NumPy takes it: int, slice, None, Ellipsis, or an array.
+
+    Arrays come to lie where the array x does.
+    """
     if isinstance(item, Tensor):
         item = item.array
     if item is None or item is Ellipsis:
@@ -23,7 +28,7 @@ def _entry(item):
                 f"index: a slice's step must be at least 1, got {parts[2]}; flip reverses"
             )
         return slice(*parts)
-    if hasattr(item, "__index__") and not isinstance(item, (bool, np.ndarray)):
+    if hasattr(item, "__index__") and not isinstance(item, bool) and not is_array(item):
         return item.__index__()
     if isinstance(item, (list, tuple, range)):
         try:
@@ -32,30 +37,34 @@ def _entry(item):
             raise IndexRangeError("index: lists of one depth must have one length") from None
     if isinstance(item, (bool, np.bool_)):
         item = np.asarray(item)
-    if isinstance(item, np.ndarray) and item.dtype == np.uint8:
+    if is_array(item) and item.dtype == np.uint8:
         item = item.astype(bool)  # PyTorch's older form of a mask
-    if not isinstance(item, np.ndarray) or item.dtype.kind not in "iub":
-        kind = item.dtype if isinstance(item, np.ndarray) else type(item).__name__
+    if not is_array(item) or item.dtype.kind not in "iub":
+        kind = item.dtype if is_array(item) else type(item).__name__
         raise IndexRangeError(
             f"index: expected integers, slices, None, ..., or integer or bool tensors; got {kind}"
         )
     if item.ndim == 0 and item.dtype.kind != "b":
         return int(item)
     # A copy: the caller may change the index before backward needs it.
-    return item.astype(np.int64 if item.dtype.kind != "b" else bool)
+    places = computed("index", lambda a: a.astype(np.int64 if a.dtype.kind != "b" else bool), item)
+    if isinstance(places, np.ndarray):
+        return places if x is None else moved(places, device_of(x))
+    one_device("index", (places, x))
+    return places
 
 
-def _parse(index, shape):
+def _parse(index, x):
     """(basic, advanced): what slices and numbers select, then what arrays select of that.
 
     NumPy lets a number among arrays take part in their broadcasting; PyTorch applies numbers first,
     which this does too. `advanced` is None where there are no arrays.
     """
     entries = index if isinstance(index, tuple) else (index,)
-    entries = [_entry(e) for e in entries]
-    arrays = [e for e in entries if isinstance(e, np.ndarray)]
+    entries, shape = [_entry(e, x) for e in entries], x.shape
+    arrays = [e for e in entries if is_array(e)]
     used = sum(
-        (e.ndim if e.dtype == bool else 1) if isinstance(e, np.ndarray) else e is not None
+        (e.ndim if e.dtype == bool else 1) if is_array(e) else e is not None
         for e in entries
         if e is not Ellipsis
     )
@@ -81,7 +90,7 @@ def _parse(index, shape):
         return tuple(entries), None
     basic, advanced = [], []
     for e in entries:
-        if isinstance(e, np.ndarray):
+        if is_array(e):
             # A bool array stands for as many dimensions as it has.
             basic += [slice(None)] * (e.ndim if e.dtype == bool else 1)
             advanced.append(e)
@@ -108,15 +117,15 @@ def _array_in_range(array, dim, shape):
                 f"shape {shape[dim : dim + array.ndim]}; they must be equal"
             )
         return dim + array.ndim
-    if array.size:
-        _in_range(int(array.min()), dim, shape)
-        _in_range(int(array.max()), dim, shape)
+    wrong = first_outside(array, -shape[dim], shape[dim])
+    if wrong is not None:
+        _in_range(wrong, dim, shape)
     return dim + 1
 
 
 def getitem(x, index):
     """``x[index]``: a view for numbers and slices, a copy for arrays of places."""
-    basic, advanced = _parse(index, x.shape)
+    basic, advanced = _parse(index, x.array)
     if basic is not None:
         x = apply(Slice(basic), x)
     return x if advanced is None else apply(Gather(advanced), x)
@@ -125,13 +134,13 @@ def getitem(x, index):
 def setitem(x, index, value):
     """``x[index] = value``: `value` is broadcast to what is selected."""
     x._writable("x[index] = value")
-    basic, advanced = _parse(index, x.shape)
+    basic, advanced = _parse(index, x.array)
     if isinstance(value, NUMBERS) and not isinstance(value, np.generic):
         value = Tensor(fitting_number("x[index] = value", value, x.dtype))
     value = operand("x[index] = value", value)
     target = x if basic is None else getitem(x, basic)
     place = (Ellipsis,) if advanced is None else advanced
-    selected = target.array[place].shape
+    selected = computed("index", lambda a: a[place], target.array).shape
     extra = value.ndim - len(selected)
     if extra > 0 and value.shape[:extra] == (1,) * extra:
         value = value.reshape(value.shape[extra:])  # leading dimensions of size 1 may be dropped
@@ -148,5 +157,9 @@ def setitem(x, index, value):
         name = "x[index] = value"
         write(name, target, SetItem(place), operand(name, value, x.dtype))
     else:
-        target.array[place] = value.array
+        if not value.ndim:
+            value = value.to(x.device)
+        one_device("x[index] = value", (x.array, value.array))
+        with beside(x.array):
+            target.array[place] = value.array
         target._version.changes += 1

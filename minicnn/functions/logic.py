@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import DtypeError
+from minicnn.device import computed
 from minicnn.dtypes import is_floating
 from minicnn.functions.operands import pair, tensor_only
 from minicnn.tensor import Tensor
@@ -19,7 +20,7 @@ def _bitwise(name, symbol, function):
         if not isinstance(input, Tensor) and not isinstance(other, Tensor):
             tensor_only(name, input)
         x, y = pair(name, input, other)
-        return Tensor(np.asarray(function(_integers(name, x).array, y.array)))
+        return Tensor(computed(name, function, _integers(name, x).array, y.array))
 
     combine.__name__ = combine.__qualname__ = name
     combine.__doc__ = f"``{symbol}``: of bools the logical, of integers the bitwise operation."
@@ -34,13 +35,13 @@ bitwise_xor = _bitwise("bitwise_xor", "^", np.bitwise_xor)
 def bitwise_not(input):
     """``~``: of bools the opposite, of integers every bit turned round."""
     x = _integers("bitwise_not", tensor_only("bitwise_not", input))
-    return Tensor(np.asarray(np.invert(x.array)))
+    return Tensor(computed("bitwise_not", np.invert, x.array))
 
 
 def _logical(name, function):
     def combine(input, other):
         x, y = pair(name, tensor_only(name, input), tensor_only(name, other))
-        return Tensor(np.asarray(function(x.array, y.array)))
+        return Tensor(computed(name, function, x.array, y.array))
 
     combine.__name__ = combine.__qualname__ = name
     combine.__doc__ = f"``{name}`` of two tensors, in which everything but 0 counts as true."
@@ -54,4 +55,5 @@ logical_xor = _logical("logical_xor", np.logical_xor)
 
 def logical_not(input):
     """True where x is 0."""
-    return Tensor(np.asarray(np.logical_not(tensor_only("logical_not", input).array)))
+    x = tensor_only("logical_not", input)
+    return Tensor(computed("logical_not", np.logical_not, x.array))

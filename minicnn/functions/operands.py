@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, broadcastable
+from minicnn.device import is_array
 from minicnn.dtypes import as_dtype, float32, is_floating, result_type
 from minicnn.ops.arithmetic import Cast
 from minicnn.tensor import Tensor, apply
@@ -19,7 +20,7 @@ def operand(name, value, dtype=None):
             value = value.item()
         if isinstance(value, NUMBERS):
             value = Tensor(_number(name, value, dtype))
-        elif isinstance(value, np.ndarray):
+        elif is_array(value):
             as_dtype(value.dtype, name)  # refuses strings, objects, complex numbers
             value = Tensor(value if dtype is None else value.astype(dtype, copy=False))
         else:
@@ -94,7 +95,7 @@ def common_dtype(*values):
     known = [v.array if isinstance(v, Tensor) else v for v in values]
     # A NumPy scalar counts as the Python number that it is.
     known = [v.item() if isinstance(v, np.generic) else v for v in known]
-    known = [v for v in known if isinstance(v, (np.ndarray, bool, int, float))]
+    known = [v for v in known if isinstance(v, (bool, int, float)) or is_array(v)]
     return result_type(*known)
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, dimension, flag, integer
-from minicnn.dtypes import int64
+from minicnn.device import computed
 from minicnn.functions.operands import not_bool, tensor_only
-from minicnn.functions.reductions import ValuesAndIndices
+from minicnn.functions.reductions import ValuesAndIndices, no_place
 from minicnn.ops.reduction import TakeAlong
 from minicnn.tensor import Tensor, apply
 
@@ -61,9 +61,9 @@ def _take(name, input, dim, find):
     """x at the places that `find` gives for its array and an axis."""
     axis = dimension(name, dim, tensor_only(name, input).ndim)
     if not input.ndim:
-        return ValuesAndIndices(input.clone(), Tensor(np.zeros((), int64)))
+        return ValuesAndIndices(input.clone(), Tensor(no_place(input)))
     # Copied: the operation keeps the indices for backward, and the caller may change these.
-    indices = find(input.array, axis)
+    indices = computed(name, lambda array: find(array, axis), input.array)
     return ValuesAndIndices(apply(TakeAlong(indices, axis), input), Tensor(indices.copy()))
 
 

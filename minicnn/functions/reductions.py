@@ -13,6 +13,7 @@ from minicnn.checks import (
     dimensions,
     flag,
 )
+from minicnn.device import computed, made
 from minicnn.dtypes import as_dtype, int64, is_floating
 from minicnn.functions.elementwise import div, maximum, minimum
 from minicnn.functions.operands import not_bool, operand, tensor_only
@@ -133,7 +134,8 @@ def _places(name, function, x, dim, keepdim):
     dims = tuple(range(x.ndim)) if dim is None else (dimension(name, dim, x.ndim),)
     _not_empty(name, x, dims if x.ndim else ())
     axis = dims[0] if dim is not None and x.ndim else None
-    return Tensor(np.asarray(function(x.array, axis=axis, keepdims=keepdim), int64))
+    places = computed(name, lambda x: function(x, axis=axis, keepdims=keepdim), x.array)
+    return Tensor(places.astype(int64, copy=False))
 
 
 def max(input, dim=None, keepdim=False, *, other=None):
@@ -167,12 +169,17 @@ def _max_or_min(name, functions, input, dim, keepdim, other):
         return apply(overall(_reduced(name, None, x), keepdim), x)
     dim = dimension(name, dim, x.ndim)
     if not x.ndim:
-        return ValuesAndIndices(x.clone(), Tensor(np.zeros((), int64)))
+        return ValuesAndIndices(x.clone(), Tensor(no_place(x)))
     indices = _places(name, place, x, dim, keepdim=True)
     values = apply(reduction.TakeAlong(indices.array.copy(), dim), x)
     if not keepdim:
         values, indices = squeeze(values, dim), squeeze(indices, dim)
     return ValuesAndIndices(values, indices)
+
+
+def no_place(x):
+    """The place of the only element of a 0-d tensor."""
+    return made("place", lambda xp: xp.zeros((), int64), x.device)
 
 
 def _reduced(name, dim, x):

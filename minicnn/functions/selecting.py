@@ -1,8 +1,8 @@
 """Elements picked by index tensors along one dimension."""
 
-import numpy as np
-
+from minicnn.arrays import array_module
 from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError, dimension
+from minicnn.device import first_outside, one_device
 from minicnn.dtypes import int32, int64
 from minicnn.functions.operands import tensor_only
 from minicnn.functions.shaping import reshape
@@ -30,8 +30,9 @@ def gather(input, dim, index, *, sparse_grad=False):
         raise ArgumentError("gather: sparse_grad=True is not supported; gradients are dense")
     dim = dimension("gather", dim, input.ndim)
     if not index.numel():
-        return apply(Gather(np.zeros(index.shape, int64)), reshape(input, -1))
+        return apply(Gather(index.array.astype(int64)), reshape(input, -1))
     _index_dtype("gather", index)
+    one_device("gather", (input.array, index.array))
     if max(index.ndim, 1) != max(input.ndim, 1):
         raise ShapeError(
             f"gather: index of shape {index.shape} must have as many dimensions as the input of "
@@ -47,7 +48,8 @@ def gather(input, dim, index, *, sparse_grad=False):
             )
     _in_range("gather", places, dim, x.shape[dim])
     # For every place of the result, where in x it comes from: its own coordinates but for dim.
-    where = list(np.ogrid[tuple(slice(s) for s in places.shape)])
+    xp = array_module(places)
+    where = list(xp.ogrid[tuple(slice(s) for s in places.shape)])
     where[dim] = places
     result = apply(Gather(tuple(where)), x)
     return result if index.ndim else reshape(result, ())
@@ -63,6 +65,7 @@ def index_select(input, dim, index):
     tensor_only("index_select", input), tensor_only("index_select", index)
     dim = dimension("index_select", dim, input.ndim)
     _index_dtype("index_select", index)
+    one_device("index_select", (input.array, index.array))
     if index.ndim > 1:
         raise IndexRangeError(f"index_select: index must be a vector, got shape {index.shape}")
     places = index.array.reshape(-1).astype(int64)
@@ -83,8 +86,8 @@ def _index_dtype(name, index):
 
 
 def _in_range(name, places, dim, size):
-    if places.size and not 0 <= places.min() <= places.max() < size:
-        wrong = places.min() if places.min() < 0 else places.max()
+    wrong = first_outside(places, 0, size)
+    if wrong is not None:
         raise IndexRangeError(
             f"{name}: index {wrong} is out of range for dimension {dim} of size {size}"
         )

@@ -1,4 +1,7 @@
-"""Every kernel in a few lines of NumPy.
+"""Every kernel in a few lines of NumPy; of CuPy, where arrays lie on a GPU.
+
+CuPy's arrays answer NumPy's functions: ``np.pad(x)`` is computed where x is. Only what makes an
+array out of nothing has to be told where, by ``xp``.
 
 Convolution as one matrix product (*im2col*): each window of x that the kernel W looks at becomes
 a column; then W ⊗ X, for all places of all images at once, is the product of a matrix that holds
@@ -16,6 +19,7 @@ import math
 
 import numpy as np
 
+from minicnn.arrays import array_module
 from minicnn.kernels import (  # noqa: F401, they register theirs
     plain_activation,
     plain_images,
@@ -44,7 +48,7 @@ def im2col(x, kernel, stride, padding, dilation, out):
     """(N, C, H, W) → (C·kh·kw, N·OH·OW): a column holds what one window of one image sees."""
     (n, c, _, _), (ph, pw) = x.shape, padding
     x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-    columns = np.empty((c, *kernel, n, *out), x.dtype)
+    columns = array_module(x).empty((c, *kernel, n, *out), x.dtype)
     for i, j, rows, cols in _places(kernel, stride, dilation, out):
         columns[:, i, j] = x[:, :, rows, cols].swapaxes(0, 1)
     # (C, kh, kw, N, OH, OW) → (C·kh·kw, N·OH·OW)
@@ -59,7 +63,8 @@ def col2im(columns, shape, kernel, stride, padding, dilation, out):
     """
     (n, c, height, width), (ph, pw) = shape, padding
     columns = columns.reshape(c, *kernel, n, *out)
-    x = np.zeros((n, c, height + 2 * ph, width + 2 * pw), columns.dtype)
+    shape = n, c, height + 2 * ph, width + 2 * pw
+    x = array_module(columns).zeros(shape, columns.dtype)
     for i, j, rows, cols in _places(kernel, stride, dilation, out):
         # += : windows overlap, and a pixel seen by several receives from all of them.
         x[:, :, rows, cols] += columns[:, i, j].swapaxes(0, 1)
@@ -92,12 +97,12 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     out = tuple(map(output_size, size, kernel, stride, padding, dilation))
     k, places = c // groups * kernel[0] * kernel[1], out[0] * out[1]
     w = w.reshape(groups, f // groups, k)
-    z = np.empty((n, f, *out), x.dtype)
+    z = array_module(x).empty((n, f, *out), x.dtype)
     for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], x.itemsize):
-        columns = find("im2col")(x[part], tuple(kernel), stride, padding, dilation, out)
+        columns = find("im2col", x)(x[part], tuple(kernel), stride, padding, dilation, out)
         # (C·kh·kw, n·OH·OW) → (G, K, n·OH·OW): the channels of a group lie together.
         columns = columns.reshape(groups, k, (part.stop - part.start) * places)
-        z[part] = _as_maps(find("matmul")(w, columns), part.stop - part.start, out)
+        z[part] = _as_maps(find("matmul", w)(w, columns), part.stop - part.start, out)
     return finished(z, bias, norm, residual, act)
 
 
@@ -124,11 +129,11 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
     c = per_group * groups
     wt = w.reshape(groups, f // groups, -1).swapaxes(1, 2)  # (G, K, F/G)
-    dx = np.empty((n, c, *size), delta.dtype)
+    dx = array_module(delta).empty((n, c, *size), delta.dtype)
     for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], delta.itemsize):
-        columns = find("matmul")(wt, _as_rows(delta[part], groups))
+        columns = find("matmul", wt)(wt, _as_rows(delta[part], groups))
         shape = (part.stop - part.start, c, *size)
-        dx[part] = find("col2im")(
+        dx[part] = find("col2im", columns)(
             columns, shape, tuple(kernel), stride, padding, dilation, tuple(out)
         )
     return dx
@@ -139,11 +144,11 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
     """∂L/∂W = Σ over the batch of δ · col(X)ᵀ, eq. 1.12."""
     (n, f, *out), c = delta.shape, x.shape[1]
     k = c // groups * kernel[0] * kernel[1]
-    dw = np.zeros((groups, f // groups, k), delta.dtype)
+    dw = array_module(delta).zeros((groups, f // groups, k), delta.dtype)
     for part in _chunks(n, c * kernel[0] * kernel[1] * out[0] * out[1], x.itemsize):
-        columns = find("im2col")(x[part], kernel, stride, padding, dilation, tuple(out))
+        columns = find("im2col", x)(x[part], kernel, stride, padding, dilation, tuple(out))
         columns = columns.reshape(groups, k, (part.stop - part.start) * out[0] * out[1])
-        dw += find("matmul")(_as_rows(delta[part], groups), columns.swapaxes(1, 2))
+        dw += find("matmul", delta)(_as_rows(delta[part], groups), columns.swapaxes(1, 2))
     return dw.reshape(f, c // groups, *kernel)
 
 
@@ -154,13 +159,14 @@ def max_pool2d(x, kernel, stride, padding, dilation, out):
     The first maximum in row-major order wins a tie; places in the padding never win.
     """
     height, width = x.shape[2:]
-    best = np.full((*x.shape[:2], *out), -np.inf, x.dtype)
-    argmax = np.full(best.shape, -1, np.int64)
+    xp = array_module(x)
+    best = xp.full((*x.shape[:2], *out), -np.inf, x.dtype)
+    argmax = xp.full(best.shape, -1, np.int64)
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             # Row and column in x of entry (i, j) of each window; possibly outside of x.
-            rows = (np.arange(out[0]) * stride[0] - padding[0] + i * dilation[0])[:, None]
-            columns = np.arange(out[1]) * stride[1] - padding[1] + j * dilation[1]
+            rows = (xp.arange(out[0]) * stride[0] - padding[0] + i * dilation[0])[:, None]
+            columns = xp.arange(out[1]) * stride[1] - padding[1] + j * dilation[1]
             inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
             value = x[:, :, rows.clip(0, height - 1), columns.clip(0, width - 1)]
             # NaN is greater than everything, so that it shows; argmax < 0: the first one inside.
@@ -174,9 +180,10 @@ def max_pool2d(x, kernel, stride, padding, dilation, out):
 def max_pool2d_gradient(delta, argmax, size):
     """up(δ) of eq. 1.17: every δ goes to the place of its window's maximum, and adds up there."""
     n, c, *out = delta.shape
-    dx = np.zeros((n * c, size[0] * size[1]), delta.dtype)
-    planes, flat = np.arange(n * c)[:, None], (n * c, out[0] * out[1])
-    np.add.at(dx, (planes, argmax.reshape(flat)), delta.reshape(flat))
+    xp = array_module(delta)
+    dx = xp.zeros((n * c, size[0] * size[1]), delta.dtype)
+    planes, flat = xp.arange(n * c)[:, None], (n * c, out[0] * out[1])
+    xp.add.at(dx, (planes, argmax.reshape(flat)), delta.reshape(flat))
     return dx.reshape(n, c, *size)
 
 
@@ -192,7 +199,7 @@ def avg_pool2d(x, kernel, stride, padding, divisors):
     out = divisors.shape
     widths = _pool_padding(x.shape[2:], kernel, stride, padding, out)
     x = np.pad(x, ((0, 0), (0, 0), *widths))
-    y = np.zeros((*x.shape[:2], *out), x.dtype)
+    y = array_module(x).zeros((*x.shape[:2], *out), x.dtype)
     for _, _, rows, columns in _places(kernel, stride, (1, 1), out):
         y += x[:, :, rows, columns]
     return y / divisors
@@ -204,7 +211,7 @@ def avg_pool2d_gradient(delta, size, kernel, stride, padding, divisors):
     (height, width), out = size, divisors.shape
     (top, bottom), (left, right) = _pool_padding(size, kernel, stride, padding, out)
     shape = (*delta.shape[:2], height + top + bottom, width + left + right)
-    dx = np.zeros(shape, delta.dtype)
+    dx = array_module(delta).zeros(shape, delta.dtype)
     share = delta / divisors
     for _, _, rows, columns in _places(kernel, stride, (1, 1), out):
         dx[:, :, rows, columns] += share
@@ -215,15 +222,16 @@ def avg_pool2d_gradient(delta, size, kernel, stride, padding, divisors):
 def adaptive_max_pool2d(x, out):
     """The maximum of every window of `adaptive_windows`, and its place, as in `max_pool2d`."""
     n, c, height, width = x.shape
-    best, argmax = np.empty((n, c, *out), x.dtype), np.empty((n, c, *out), np.int64)
+    xp = array_module(x)
+    best, argmax = xp.empty((n, c, *out), x.dtype), xp.empty((n, c, *out), np.int64)
     for i, (top, bottom) in enumerate(adaptive_windows(height, out[0])):
         for j, (left, right) in enumerate(adaptive_windows(width, out[1])):
             size = (bottom - top) * (right - left)
             window = x[:, :, top:bottom, left:right].reshape(n, c, size)
             place = window.argmax(axis=2)
             nan = np.isnan(window)
-            if nan.any():  # the last NaN wins, as in max_pool2d
-                place = np.where(nan.any(axis=2), size - 1 - nan[..., ::-1].argmax(axis=2), place)
+            # The last NaN wins, as in max_pool2d.
+            place = np.where(nan.any(axis=2), size - 1 - nan[..., ::-1].argmax(axis=2), place)
             best[:, :, i, j] = np.take_along_axis(window, place[..., None], axis=2)[..., 0]
             row, column = np.divmod(place, right - left)
             argmax[:, :, i, j] = (top + row) * width + left + column
@@ -245,7 +253,7 @@ def adaptive_avg_pool2d_gradient(delta, size):
     """up(δ) of eq. 1.17: every δ is spread evenly over its columns, then over its rows."""
     for axis, n in zip((3, 2), reversed(size), strict=True):
         lines = np.moveaxis(delta, axis, 0)
-        dx = np.zeros((n, *lines.shape[1:]), delta.dtype)
+        dx = array_module(delta).zeros((n, *lines.shape[1:]), delta.dtype)
         for line, (start, end) in zip(lines, adaptive_windows(n, len(lines)), strict=True):
             dx[start:end] += line / (end - start)
         delta = np.moveaxis(dx, 0, axis)
@@ -259,12 +267,13 @@ def add_to_places(delta, places, size, axis):
     `size` is that of x along `axis`. Entries that go to one place are brought side by side, and
     each such run is summed at once.
     """
+    xp = array_module(delta)
     order = np.argsort(places, kind="stable")
     found, starts = np.unique(places[order], return_index=True)
-    sums = np.add.reduceat(delta.take(order, axis), starts, axis)
+    sums = xp.add.reduceat(delta.take(order, axis), starts, axis)
     shape = list(delta.shape)
     shape[axis] = size
-    dx = np.zeros(shape, delta.dtype)
+    dx = xp.zeros(shape, delta.dtype)
     np.moveaxis(dx, axis, 0)[found] = np.moveaxis(sums, axis, 0)
     return dx
 
@@ -272,6 +281,10 @@ def add_to_places(delta, places, size, axis):
 @register("normal_cdf", "plain")
 def normal_cdf(x):
     """Φ(x) = erfc(−x/√2) / 2 (equation ``gelu``); erfc, unlike 1 + erf, keeps the left tail."""
+    if array_module(x) is not np:
+        from cupyx.scipy.special import erfc
+
+        return 0.5 * erfc(x * (-1 / math.sqrt(2)))
     values = [0.5 * math.erfc(-v / math.sqrt(2)) for v in x.ravel().tolist()]
     return np.array(values, x.dtype).reshape(x.shape)
 

@@ -2,13 +2,16 @@
 
 import numpy as np
 
+from minicnn.arrays import array_module
 from minicnn.kernels.registry import find, register
 from minicnn.kernels.threads import compute_lock, use_blas_threads
 
 
 @register("matmul", "plain")
 def matmul(a, b):
-    """The matrix product, by NumPy's BLAS."""
+    """The matrix product, by NumPy's BLAS or, on a GPU, by CuPy's."""
+    if array_module(a) is not np:
+        return a @ b
     with compute_lock:
         use_blas_threads(a.size * (b.shape[-1] if b.ndim > 1 else 1))
         return np.matmul(a, b)
@@ -29,7 +32,7 @@ def scale_maps_gradient(delta, x, scale):
 @register("linear", "plain")
 def linear(x, w, bias):
     """Z = X Wᵀ + b, eq. 1.10 for each row of X (rows, in); W (out, in)."""
-    z = find("matmul")(x, w.T)
+    z = find("matmul", x)(x, w.T)
     if bias is not None:
         z += bias
     return z
@@ -38,10 +41,10 @@ def linear(x, w, bias):
 @register("linear_input_gradient", "plain")
 def linear_input_gradient(delta, w):
     """∂L/∂X = δ W."""
-    return find("matmul")(delta, w)
+    return find("matmul", delta)(delta, w)
 
 
 @register("linear_weight_gradient", "plain")
 def linear_weight_gradient(delta, x):
     """∂L/∂W = δᵀ X, the sum over the rows."""
-    return find("matmul")(delta.T, x)
+    return find("matmul", delta)(delta.T, x)

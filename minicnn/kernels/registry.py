@@ -1,8 +1,10 @@
-"""Which function stands behind the name of a kernel."""
+"""Which function stands behind the name of a kernel, for an array on the CPU or on a GPU."""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
+
+import numpy as np
 
 from minicnn.checks import one_of
 
@@ -31,14 +33,23 @@ def _load(variant):
         _loaded.add(variant)
 
 
-def find(name):
-    """The kernel `name` in the variant in force; plain where that variant has none of its own."""
+def find(name, array=None):
+    """The kernel `name` for `array`: in the variant in force, plain where that has none of its own.
+
+    For an array on a GPU "cuda" stands in place of "cpu".
+    """
     variant = _variant.get()
+    if variant == "cpu" and type(array) is not np.ndarray and _is_on_gpu(array):
+        variant = "cuda"
     if variant not in _loaded:
         _load("plain")
         _load(variant)
     found = _kernels[name]
     return found.get(variant) or found["plain"]
+
+
+def _is_on_gpu(array):
+    return array is not None and not isinstance(array, (np.ndarray, np.generic))
 
 
 def in_force():
@@ -64,7 +75,7 @@ def kernels(variant):
     """Inside ``with kernels("plain"):`` operations use that variant of every kernel.
 
     Args:
-        variant: ``"cpu"`` (the default everywhere else) or ``"plain"``.
+        variant: ``"cpu"`` (the default everywhere else; on a GPU its own kernels) or ``"plain"``.
 
     Raises:
         ArgumentError: there is no such variant.

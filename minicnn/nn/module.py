@@ -3,8 +3,9 @@
 import warnings
 
 from minicnn.checks import ArgumentError, DtypeError, closest
+from minicnn.device import computed, moved
 from minicnn.dtypes import is_floating
-from minicnn.functions.conversions import target
+from minicnn.functions.conversions import gpu_named, target
 from minicnn.nn import state
 from minicnn.nn.hooks import Hook, call_with_hooks, register
 from minicnn.nn.parameter import Parameter
@@ -324,16 +325,20 @@ class Module:
         ``to(other, non_blocking)``, where `other` is a tensor whose dtype and device are taken.
         Integer buffers keep their dtype. The parameters stay the same objects; returns the module.
         """
-        dtype, _ = target("to", args, dtype, device, non_blocking)
+        device, dtype, _ = target("to", args, dtype, device, non_blocking)
         if dtype is not None and not is_floating(dtype):
             raise DtypeError(
                 f"to: the parameters of a module are floating-point numbers; {dtype} is not"
             )
+        # All are converted before the first takes its new place: a GPU may run out of memory.
+        found = {}
         for module in self.modules():
             for home in (module._parameters, module._buffers):
                 for t in home.values():
-                    if t is not None and dtype is not None and t.is_floating_point():
-                        _convert(t, dtype)
+                    if t is not None:
+                        _convert(t, device, dtype if t.is_floating_point() else None, found)
+        for part, array in found.values():
+            part.array = array
         return self
 
     def float(self):
@@ -353,8 +358,8 @@ class Module:
         return self.to("cpu")
 
     def cuda(self, device=None):
-        """All parameters and buffers on the GPU."""
-        return self.to("cuda" if device is None else device)
+        """All parameters and buffers on a GPU: the current one, or `device`."""
+        return self.to(gpu_named("cuda", device))
 
     # ------------------------------------------------------------------ saving and loading
 
@@ -419,8 +424,14 @@ class Module:
         return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-def _convert(t, dtype):
-    """Another dtype for a tensor and its gradient, which stay the objects that others know."""
-    t.array = t.array.astype(dtype, copy=False)
-    if t.grad is not None:
-        t.grad.array = t.grad.array.astype(dtype, copy=False)
+def _convert(t, device, dtype, found):
+    """Put into `found` the arrays that a tensor and its gradient are to have; nothing changes."""
+    for part in (t, t.grad):
+        if part is None:
+            continue
+        array = part.array
+        if dtype is not None:
+            array = computed("to", lambda a: a.astype(dtype, copy=False), array)
+        if device is not None:
+            array = moved(array, device)
+        found[id(part)] = part, array

@@ -12,7 +12,7 @@ from minicnn.ops.base import Operation
 
 def logistic(x):
     """σ(x) = 1 / (1 + e^(−x)) of an array, for any x."""
-    return find("logistic")(x)
+    return find("logistic", x)(x)
 
 
 class Sigmoid(Operation):
@@ -27,7 +27,7 @@ class Sigmoid(Operation):
         return self.y
 
     def backward(self, delta):
-        return find("logistic_gradient")(delta, self.y)
+        return find("logistic_gradient", delta)(delta, self.y)
 
 
 class Tanh(Operation):
@@ -55,12 +55,12 @@ class ReLU(Operation):
     never_warns = True
 
     def forward(self, x):
-        self.y = find("relu")(x, self.into)
+        self.y = find("relu", x)(x, self.into)
         return self.y
 
     def backward(self, delta):
         # y ≤ 0 exactly where x ≤ 0, so the output is all that has to be kept.
-        return find("relu_gradient")(delta, self.y)
+        return find("relu_gradient", delta)(delta, self.y)
 
 
 class Activation(Operation):
@@ -85,10 +85,10 @@ class KernelActivation(Activation):
 
     def forward(self, x):
         self.x = x
-        return find(self.kernel)(x)
+        return find(self.kernel, x)(x)
 
     def backward(self, delta):
-        return find(f"{self.kernel}_gradient")(delta, self.x)
+        return find(f"{self.kernel}_gradient", delta)(delta, self.x)
 
 
 class ReLU6(KernelActivation):
@@ -138,7 +138,7 @@ class GELU(Operation):
     fresh = True
 
     def forward(self, x):
-        self.x, self.cdf = x, find("normal_cdf")(x)
+        self.x, self.cdf = x, find("normal_cdf", x)(x)
         return x * self.cdf
 
     def backward(self, delta):

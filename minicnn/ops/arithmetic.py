@@ -5,6 +5,7 @@ sum of the gradients of all its copies (equation ``broadcast``).
 """
 
 from minicnn.arrays import array_module, unbroadcast
+from minicnn.device import moved
 from minicnn.kernels import find
 from minicnn.ops.base import Operation
 
@@ -56,12 +57,12 @@ class Mul(Operation):
         self.x = x if self.needs[1] else None
         self.y = y if self.needs[0] else None
         self.scales = x.ndim == 4 and x.shape[:2] == y.shape[:2] and y.shape[2:] == (1, 1)
-        return find("scale_maps")(x, y) if self.scales else x * y
+        return find("scale_maps", x)(x, y) if self.scales else x * y
 
     def backward(self, delta):
         (x_shape, _), (y_shape, _) = self.inputs
         if self.scales and all(self.needs[:2]):
-            return find("scale_maps_gradient")(delta, self.x, self.y)
+            return find("scale_maps_gradient", delta)(delta, self.x, self.y)
         return (
             unbroadcast(delta * self.y, x_shape) if self.needs[0] else None,
             unbroadcast(delta * self.x, y_shape) if self.needs[1] else None,
@@ -268,6 +269,22 @@ class Cast(Operation):
 
     def backward(self, delta):
         return delta.astype(self.inputs[0][1])
+
+
+class ToDevice(Operation):
+    """The same numbers on another device;  ∂L/∂x = δ, brought back to where x is."""
+
+    equations = ("identity",)
+    fresh = True
+
+    def __init__(self, source, device):
+        self.source, self.device = source, device
+
+    def forward(self, x):
+        return moved(x, self.device)
+
+    def backward(self, delta):
+        return moved(delta, self.source)
 
 
 class Clone(Operation):

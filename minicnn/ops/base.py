@@ -8,6 +8,8 @@ input. The engine (`minicnn.autograd`) strings these objects together.
 import numpy as np
 
 from minicnn.checks import DtypeError, GraphError, ShapeError
+from minicnn.device import CPU, moved, together
+from minicnn.gpu import on_gpu
 
 
 class Operation:
@@ -53,6 +55,8 @@ class Operation:
     # skip what nobody asked for (the first layer of a network needs no ∂L/∂x).
     needs = (True, True, True, True, True, True, True, True)
     freed = False
+    gpu = None  # the number of the GPU that it ran on
+    numbers = ()  # which inputs were single numbers from the host, beside others on a GPU
 
     @property
     def name(self):
@@ -66,14 +70,28 @@ class Operation:
 
     def run(self, *arrays):
         """`forward`, remembering what the gradients will have to look like."""
-        self.inputs = inputs = []
+        self.inputs, here = [], True
         for a in arrays:
-            inputs.append((a.shape, a.dtype))
+            self.inputs.append((a.shape, a.dtype))
+            here = here and type(a) is np.ndarray
+        if not here:
+            return self._run_elsewhere(arrays)
         if self.never_warns:
             return self.forward(*arrays)
         # Infinity and NaN are results like others (log 0, 0/0), as in PyTorch; NumPy would warn.
         with np.errstate(all="ignore"):
             return self.forward(*arrays)
+
+    def _run_elsewhere(self, arrays):
+        """`forward` where the arrays are, which must be one place."""
+        device, found = together(self.name, arrays)
+        self.gpu = device.index
+        if self.gpu is None:
+            with np.errstate(all="ignore"):
+                return self.forward(*arrays)
+        self.numbers = [i for i, (a, b) in enumerate(zip(arrays, found, strict=True)) if a is not b]
+        with on_gpu(self.gpu):
+            return self.forward(*found)
 
     def gradients(self, *deltas):
         """`backward`, with its result checked against the inputs; always a tuple."""
@@ -83,7 +101,13 @@ class Operation:
                 "freed by the first. Pass retain_graph=True to every backward() but the last, or "
                 "compute the loss again"
             )
-        result = self.backward(*deltas)
+        if self.gpu is None:
+            result = self.backward(*deltas)
+        else:
+            with on_gpu(self.gpu):
+                result = self.backward(*deltas)
+            if self.numbers:
+                result = self._with_numbers_at_home(result)
         if type(result) is not tuple:
             result = (result,)
         if len(result) != len(self.inputs):
@@ -100,7 +124,17 @@ class Operation:
                 self._refuse(result)
             scalars = scalars or isinstance(gradient, np.generic)
         # Arithmetic on 0-d arrays gives NumPy scalars; an array can be accumulated into.
-        return tuple(g if g is None else np.asarray(g) for g in result) if scalars else result
+        if not scalars:
+            return result
+        return tuple(np.asarray(g) if isinstance(g, np.generic) else g for g in result)
+
+    def _with_numbers_at_home(self, result):
+        """The gradients of single numbers that came from the host go back there."""
+        result = result if type(result) is tuple else (result,)
+        return tuple(
+            moved(g, CPU) if i in self.numbers and g is not None else g
+            for i, g in enumerate(result)
+        )
 
     def _refuse(self, result):
         for i, (gradient, (shape, dtype)) in enumerate(zip(result, self.inputs, strict=True)):

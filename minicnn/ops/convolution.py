@@ -25,15 +25,15 @@ class Conv2d(Operation):
     def forward(self, x, w, b=None):
         self.x = x if self.needs[1] else None
         self.w = w if self.needs[0] else None
-        return find("conv2d")(x, w, *self.options, b)
+        return find("conv2d", x)(x, w, *self.options, b)
 
     def backward(self, delta):
         (x_shape, _), (w_shape, _), *bias = self.inputs
         dx = dw = None
         if self.needs[0]:
-            dx = find("conv2d_input_gradient")(delta, self.w, x_shape[2:], *self.options)
+            dx = find("conv2d_input_gradient", delta)(delta, self.w, x_shape[2:], *self.options)
         if self.needs[1]:
-            dw = find("conv2d_weight_gradient")(delta, self.x, w_shape[2:], *self.options)
+            dw = find("conv2d_weight_gradient", delta)(delta, self.x, w_shape[2:], *self.options)
         if not bias:
             return dx, dw
         return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None
@@ -56,7 +56,7 @@ class ConvNormAct(Operation):
         self.act = act
 
     def forward(self, x, w, residual=None):
-        return find("conv2d")(x, w, *self.options, *self.after, residual, self.act)
+        return find("conv2d", x)(x, w, *self.options, *self.after, residual, self.act)
 
 
 class ConvTranspose2d(Operation):
@@ -83,7 +83,7 @@ class ConvTranspose2d(Operation):
     def forward(self, x, w, b=None):
         self.x = x if self.needs[1] else None
         self.w = w if self.needs[0] else None
-        y = find("conv2d_input_gradient")(x, w, self.out, *self.options)
+        y = find("conv2d_input_gradient", x)(x, w, self.out, *self.options)
         if b is not None:
             y += b.reshape(1, -1, 1, 1)  # (F) → (1, F, 1, 1): one bias a map
         return y
@@ -94,9 +94,9 @@ class ConvTranspose2d(Operation):
         if self.needs[0]:
             # An output padding of a stride or more leaves room for windows that x does not have.
             height, width = x_shape[2:]
-            dx = find("conv2d")(delta, self.w, *self.options)[:, :, :height, :width]
+            dx = find("conv2d", delta)(delta, self.w, *self.options)[:, :, :height, :width]
         if self.needs[1]:
-            dw = find("conv2d_weight_gradient")(self.x, delta, w_shape[2:], *self.options)
+            dw = find("conv2d_weight_gradient", delta)(self.x, delta, w_shape[2:], *self.options)
         if not bias:
             return dx, dw
         return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None

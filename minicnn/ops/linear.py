@@ -19,11 +19,11 @@ class Matmul(Operation):
     def forward(self, a, b):
         self.a = a if self.needs[1] else None
         self.b = b if self.needs[0] else None
-        return find("matmul")(a, b)
+        return find("matmul", a)(a, b)
 
     def backward(self, delta):
         (a_shape, _), (b_shape, _) = self.inputs
-        matmul = find("matmul")
+        matmul = find("matmul", delta)
         da = db = None
         if self.needs[0]:
             da = unbroadcast(matmul(delta, self.b.swapaxes(-1, -2)), a_shape)
@@ -48,7 +48,7 @@ class Linear(Operation):
         self.w = w if self.needs[0] else None
         # All leading dimensions count as rows: (…, in) → (rows, in).
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        return find("linear")(rows, w, b).reshape(*x.shape[:-1], w.shape[0])
+        return find("linear", rows)(rows, w, b).reshape(*x.shape[:-1], w.shape[0])
 
     def backward(self, delta):
         (x_shape, _), (w_shape, _), *bias = self.inputs
@@ -56,9 +56,9 @@ class Linear(Operation):
         rows = delta.reshape(count, w_shape[0])
         dx = dw = None
         if self.needs[0]:
-            dx = find("linear_input_gradient")(rows, self.w).reshape(x_shape)
+            dx = find("linear_input_gradient", rows)(rows, self.w).reshape(x_shape)
         if self.needs[1]:
-            dw = find("linear_weight_gradient")(rows, self.x.reshape(count, w_shape[1]))
+            dw = find("linear_weight_gradient", rows)(rows, self.x.reshape(count, w_shape[1]))
         if not bias:
             return dx, dw
         return dx, dw, rows.sum(axis=0) if self.needs[2] else None
@@ -73,7 +73,7 @@ class Dot(Operation):
 
     def forward(self, a, b):
         self.a, self.b = a, b
-        return find("matmul")(a, b)
+        return find("matmul", a)(a, b)
 
     def backward(self, delta):
         return delta * self.b, delta * self.a

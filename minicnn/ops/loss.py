@@ -1,6 +1,6 @@
 """Softmax and losses. Classes lie along axis 1 of (N, K) or (N, K, d₁, d₂, …)."""
 
-from minicnn.arrays import array_module, unbroadcast
+from minicnn.arrays import array_module, largest, unbroadcast
 from minicnn.ops.activation import logistic
 from minicnn.ops.base import Operation
 
@@ -17,7 +17,7 @@ class Softmax(Operation):
 
     def forward(self, z):
         # Subtracting the maximum changes nothing (it cancels) and keeps e^z finite.
-        e = array_module(z).exp(z - z.max(axis=self.dim, keepdims=True, initial=-float("inf")))
+        e = array_module(z).exp(z - largest(z, self.dim))
         self.y = e / e.sum(axis=self.dim, keepdims=True)
         return self.y
 
@@ -38,7 +38,7 @@ class LogSoftmax(Operation):
 
     def forward(self, z):
         xp = array_module(z)
-        shifted = z - z.max(axis=self.dim, keepdims=True, initial=-float("inf"))
+        shifted = z - largest(z, self.dim)
         self.y = shifted - xp.log(xp.exp(shifted).sum(axis=self.dim, keepdims=True))
         return self.y
 

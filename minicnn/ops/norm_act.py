@@ -37,7 +37,7 @@ class BatchNormAct(Operation):
         self.x, self.gamma, self.beta = x, gamma, beta.copy()
         self.count = x.shape[0] * math.prod(x.shape[2:])
         shortcut = None if residual is None else self._seen(residual)
-        y, self.mean, self.var = find("norm_act")(
+        y, self.mean, self.var = find("norm_act", x)(
             self._seen(x), gamma, beta, self.eps, self.statistics, self.act, shortcut
         )
         y = y.reshape(x.shape)
@@ -47,7 +47,7 @@ class BatchNormAct(Operation):
 
     def backward(self, delta):
         shape, shortcut = self.inputs[0][0], len(self.inputs) == 4
-        dx, dgamma, dbeta, dz = find("norm_act_gradient")(
+        dx, dgamma, dbeta, dz = find("norm_act_gradient", delta)(
             self._seen(delta), self._seen(self.x), None if self.y is None else self._seen(self.y),
             self.gamma, self.beta, self.eps, self.statistics is not None,
             self.mean, self.var, self.act, shortcut,

@@ -111,12 +111,12 @@ class BatchNorm(Normalization):
         shape, dtype = x.shape, x.dtype
         x = self._seen(x)
         if self.statistics is None:
-            mean, var = find("channel_moments")(x)
+            mean, var = find("channel_moments", x)(x)
         else:
             mean, var = (s.reshape(-1).astype(x.dtype) for s in self.statistics)
         inverse = 1 / array_module(x).sqrt(var + x.dtype.type(self.eps))
         scale, shift = (p.reshape(-1).astype(x.dtype) for p in (gamma, beta))
-        self.normalized, y = find("channel_normalize")(x, mean, inverse, scale, shift)
+        self.normalized, y = find("channel_normalize", x)(x, mean, inverse, scale, shift)
         self.mean, self.var, self.inverse_std = (
             numbers.reshape(self.parameters) for numbers in (mean, var, inverse)
         )
@@ -126,14 +126,14 @@ class BatchNorm(Normalization):
     def backward(self, delta):
         (shape, dtype), (parameter_shape, gamma_dtype), (_, beta_dtype) = self.inputs
         delta = self._seen(delta)
-        dbeta, dgamma = find("channel_sums")(delta, self.normalized)
+        dbeta, dgamma = find("channel_sums", delta)(delta, self.normalized)
         dx = None
         if self.needs[0]:
             # μ and σ² depend on every x of the channel: hence the two means. Constants have none.
             share = 0 if self.statistics is not None else 1 / self.count
             means = ((s * share).astype(delta.dtype) for s in (dbeta, dgamma))
             scale = self.gamma.reshape(-1).astype(delta.dtype) * self.inverse_std.reshape(-1)
-            dx = find("channel_gradient")(delta, self.normalized, scale, *means)
+            dx = find("channel_gradient", delta)(delta, self.normalized, scale, *means)
             dx = dx.reshape(shape).astype(dtype, copy=False)
         return (
             dx,

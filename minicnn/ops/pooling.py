@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minicnn.arrays import array_module
 from minicnn.kernels import find
 from minicnn.ops.base import Operation
 
@@ -21,12 +22,12 @@ class MaxPool2d(Operation):
         self.options = kernel, stride, padding, dilation, out
 
     def forward(self, x):
-        y, self.argmax = find("max_pool2d")(x, *self.options)
+        y, self.argmax = find("max_pool2d", x)(x, *self.options)
         return y, self.argmax
 
     def backward(self, delta, _):
         (shape, _) = self.inputs[0]
-        return find("max_pool2d_gradient")(delta, self.argmax, shape[2:])
+        return find("max_pool2d_gradient", delta)(delta, self.argmax, shape[2:])
 
 
 class AvgPool2d(Operation):
@@ -39,29 +40,31 @@ class AvgPool2d(Operation):
         self.options = kernel, stride, padding
         self.out, self.count_include_pad, self.divisor = out, count_include_pad, divisor
 
-    def divisors(self, size, dtype):
+    def divisors(self, size, dtype, xp=np):
         """By what the sum of each window is divided, (OH, OW): k², unless the window is cut.
 
         With `count_include_pad` the padding counts, but not what `ceil_mode` adds beyond it.
         """
         if self.divisor is not None:
-            return np.full(self.out, self.divisor, dtype)
+            return xp.full(self.out, self.divisor, dtype)
         counts = []
         for n, k, s, p, o in zip(size, *self.options, self.out, strict=True):
-            start = np.arange(o) * s - p
-            end = np.minimum(start + k, n + p)
+            start = xp.arange(o) * s - p
+            end = xp.minimum(start + k, n + p)
             if not self.count_include_pad:
-                start, end = np.maximum(start, 0), np.minimum(end, n)
+                start, end = xp.maximum(start, 0), xp.minimum(end, n)
             counts.append(end - start)
-        return np.multiply.outer(*counts).astype(dtype)
+        rows, columns = counts
+        return (rows[:, None] * columns).astype(dtype)
 
     def forward(self, x):
-        return find("avg_pool2d")(x, *self.options, self.divisors(x.shape[2:], x.dtype))
+        divisors = self.divisors(x.shape[2:], x.dtype, array_module(x))
+        return find("avg_pool2d", x)(x, *self.options, divisors)
 
     def backward(self, delta):
         (shape, dtype) = self.inputs[0]
-        divisors = self.divisors(shape[2:], dtype)
-        return find("avg_pool2d_gradient")(delta, shape[2:], *self.options, divisors)
+        divisors = self.divisors(shape[2:], dtype, array_module(delta))
+        return find("avg_pool2d_gradient", delta)(delta, shape[2:], *self.options, divisors)
 
 
 class AdaptiveMaxPool2d(Operation):
@@ -78,12 +81,12 @@ class AdaptiveMaxPool2d(Operation):
         self.out = out
 
     def forward(self, x):
-        y, self.argmax = find("adaptive_max_pool2d")(x, self.out)
+        y, self.argmax = find("adaptive_max_pool2d", x)(x, self.out)
         return y, self.argmax
 
     def backward(self, delta, _):
         (shape, _) = self.inputs[0]
-        return find("max_pool2d_gradient")(delta, self.argmax, shape[2:])
+        return find("max_pool2d_gradient", delta)(delta, self.argmax, shape[2:])
 
 
 class AdaptiveAvgPool2d(Operation):
@@ -98,11 +101,11 @@ class AdaptiveAvgPool2d(Operation):
         self.out = out
 
     def forward(self, x):
-        return find("adaptive_avg_pool2d")(x, self.out)
+        return find("adaptive_avg_pool2d", x)(x, self.out)
 
     def backward(self, delta):
         (shape, _) = self.inputs[0]
-        return find("adaptive_avg_pool2d_gradient")(delta, shape[2:])
+        return find("adaptive_avg_pool2d_gradient", delta)(delta, shape[2:])
 
 
 class MaxUnpool2d(Operation):
@@ -120,10 +123,15 @@ class MaxUnpool2d(Operation):
 
     def forward(self, x):
         n, c = x.shape[:2]
-        y = np.zeros((n, c, self.out[0] * self.out[1]), x.dtype)
-        np.put_along_axis(y, self.places, x.reshape(self.places.shape), axis=2)
+        xp = array_module(x)
+        y = xp.zeros((n, c, self.out[0] * self.out[1]), x.dtype)
+        xp.put_along_axis(y, self.places, x.reshape(self.places.shape), axis=2)
         return y.reshape(n, c, *self.out)
 
     def backward(self, delta):
         flat = delta.reshape(*delta.shape[:2], self.out[0] * self.out[1])
-        return np.take_along_axis(flat, self.places, axis=2).reshape(self.inputs[0][0])
+        return (
+            array_module(delta)
+            .take_along_axis(flat, self.places, axis=2)
+            .reshape(self.inputs[0][0])
+        )

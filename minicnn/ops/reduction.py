@@ -132,10 +132,11 @@ class Prod(Reduction):
 def _others(x, axis):
     """For each element along `axis`, the product of the others."""
     xp = array_module(x)
-    one = xp.ones_like(xp.take(x, [0], axis=axis))
+    before = (slice(None),) * axis
+    one = xp.ones_like(x[(*before, slice(1))])
 
     def of_those_before(x):
-        shifted = xp.concatenate([one, xp.delete(x, -1, axis=axis)], axis=axis)
+        shifted = xp.concatenate([one, x[(*before, slice(-1))]], axis=axis)
         return shifted.cumprod(axis=axis, dtype=x.dtype)
 
     return of_those_before(x) * xp.flip(of_those_before(xp.flip(x, axis)), axis)

@@ -27,7 +27,7 @@ class SelectPlaces(Operation):
     def backward(self, delta):
         (shape, _) = self.inputs[0]
         for axis, places in self.places:
-            delta = find("add_to_places")(delta, places, shape[axis], axis)
+            delta = find("add_to_places", delta)(delta, places, shape[axis], axis)
         return delta
 
 
@@ -60,7 +60,7 @@ class Interpolate(Operation):
 
     def backward(self, delta):
         shape, dtype = self.inputs[0]
-        add = find("add_to_places")
+        add = find("add_to_places", delta)
         for axis, low, high, to_low, to_high in self._shares(delta):
             n = shape[axis]
             delta = add(to_low * delta, low, n, axis) + add(to_high * delta, high, n, axis)

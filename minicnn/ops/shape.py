@@ -4,6 +4,9 @@ Those with ``views = True`` share the input's memory and save no arrays, so that
 apply them again when the memory they look at has been changed in place.
 """
 
+import itertools
+import math
+
 import numpy as np
 
 from minicnn.arrays import array_module, unbroadcast
@@ -154,9 +157,9 @@ class WriteThrough(Operation):
     def __init__(self, views):
         self.view_operations = views
 
-    def positions(self, shape):
+    def positions(self, shape, xp):
         """Where in x, counted flat, each element of the part lies: the views of 0, 1, 2, …"""
-        places = np.arange(int(np.prod(shape))).reshape(shape)
+        places = xp.arange(math.prod(shape)).reshape(shape)
         for view in self.view_operations:
             # Numbers in row-major order reshape to the same places, whether viewed or copied.
             places = places.reshape(view.shape) if isinstance(view, View) else view.forward(places)
@@ -166,7 +169,7 @@ class WriteThrough(Operation):
         return x
 
     def backward(self, delta):
-        places = self.positions(self.inputs[0][0])
+        places = self.positions(self.inputs[0][0], array_module(delta))
         dx = delta.flatten()
         part = dx[places]
         dx[places] = 0
@@ -186,8 +189,8 @@ class Concatenate(Operation):
         return array_module(arrays[0]).concatenate(arrays, axis=self.dim)
 
     def backward(self, delta):
-        ends = np.cumsum([shape[self.dim] for shape, _ in self.inputs])[:-1].tolist()
-        return tuple(array_module(delta).split(delta, ends, axis=self.dim))
+        ends = itertools.accumulate(shape[self.dim] for shape, _ in self.inputs)
+        return tuple(array_module(delta).split(delta, list(ends)[:-1], axis=self.dim))
 
 
 class Flip(Operation):
@@ -238,8 +241,9 @@ class Diagonal(Operation):
 
     def forward(self, x):
         diagonal = x.diagonal(0, *self.dims)
-        # NumPy protects a diagonal from being written to; as a view it may be, as in PyTorch.
-        diagonal.flags.writeable = x.flags.writeable
+        if isinstance(x, np.ndarray):
+            # NumPy protects a diagonal from being written to; as a view it may be, as in PyTorch.
+            diagonal.flags.writeable = x.flags.writeable
         return diagonal
 
     def backward(self, delta):

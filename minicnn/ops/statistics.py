@@ -1,6 +1,6 @@
 """Variance, standard deviation, and the logarithm of a sum of exponentials."""
 
-from minicnn.arrays import array_module
+from minicnn.arrays import array_module, largest
 from minicnn.ops.reduction import Reduction
 
 
@@ -78,7 +78,7 @@ class LogSumExp(Reduction):
         xp = array_module(x)
         # ln Σ e^x = m + ln Σ e^(x − m): with the maximum as m nothing overflows. An infinite
         # maximum would give ∞ − ∞; the plain formula is right there.
-        m = x.max(axis=self.dims, keepdims=True, initial=-float("inf"))
+        m = largest(x, self.dims)
         m = xp.where(xp.isinf(m), 0, m).astype(x.dtype)
         total = xp.log(xp.exp(x - m).sum(axis=self.dims, keepdims=True)) + m
         kept = tuple(s for i, s in enumerate(x.shape) if i not in self.dims)

@@ -4,24 +4,23 @@ Here a sample's windows lie in its own matrix, (N, C·kh·kw, L) with L = OH·OW
 kernels have one matrix for the whole batch, (C·kh·kw, N·L).
 """
 
-import numpy as np
-
+from minicnn.arrays import array_module
 from minicnn.kernels import find
 from minicnn.ops.base import Operation
 
 
 def _columns(x, kernel, stride, padding, dilation, out):
     """(N, C, H, W) → (N, C·kh·kw, L)."""
-    columns = find("im2col")(x, kernel, stride, padding, dilation, out)
+    columns = find("im2col", x)(x, kernel, stride, padding, dilation, out)
     columns = columns.reshape(len(columns), len(x), out[0] * out[1])
-    return np.ascontiguousarray(columns.swapaxes(0, 1))
+    return array_module(x).ascontiguousarray(columns.swapaxes(0, 1))
 
 
 def _images(columns, shape, kernel, stride, padding, dilation, out):
     """(N, C·kh·kw, L) → (N, C, H, W), entries that come from one pixel added up."""
     n, k, places = columns.shape
     columns = columns.swapaxes(0, 1).reshape(k, n * places)
-    return find("col2im")(columns, shape, kernel, stride, padding, dilation, out)
+    return find("col2im", columns)(columns, shape, kernel, stride, padding, dilation, out)
 
 
 class Unfold(Operation):

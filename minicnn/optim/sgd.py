@@ -72,7 +72,7 @@ class SGD(Optimizer):
                 # Zeros without damping: so v = g after the first step.
                 velocity, damping = np.zeros_like(parameter), 0
                 state["momentum_buffer"] = velocity
-        find("sgd_update")(
+        find("sgd_update", parameter)(
             parameter, gradient, velocity, group["lr"], momentum, damping, group["weight_decay"],
             group["nesterov"], group["maximize"],
         )  # fmt: skip

@@ -90,6 +90,18 @@ class Pad:
         padded[(slice(None),) * rows + inside] = array
         return padded
 
+    def of_batch(self, images, streams=None):
+        """A constant border for many, (N, H, W) or (N, H, W, C); None of other kinds."""
+        if isinstance(images, Tensor) or self.padding_mode != "constant":
+            return None
+        height, width = images.shape[1:3]
+        left, top = self._left, self._top
+        new = height + top + self._bottom, width + left + self._right
+        padded = np.empty((len(images), *new, *images.shape[3:]), images.dtype)
+        padded[...] = self._fill_for(images.dtype, images.shape[3] if images.ndim == 4 else 1)
+        padded[:, top : top + height, left : left + width] = images
+        return padded
+
     def _filled_pil_image(self, image):
         from PIL import Image
 

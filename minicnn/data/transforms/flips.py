@@ -53,6 +53,15 @@ class RandomHorizontalFlip:
     def __call__(self, img):
         return hflip(img) if happens(self.p) else img
 
+    def of_batch(self, images, streams):
+        """The same for many, (N, H, W) or (N, H, W, C), each with its own random stream."""
+        if isinstance(images, Tensor):
+            return None
+        flipped = np.array([stream.generator().numpy.random() < self.p for stream in streams])
+        images = images.copy()
+        images[flipped] = images[flipped, :, ::-1]
+        return images
+
     def __repr__(self):
         return f"{type(self).__name__}(p={self.p})"
 

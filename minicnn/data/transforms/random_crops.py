@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from minicnn.checks import ArgumentError, ShapeError, one_of
 from minicnn.data.arguments import checked_flag
 from minicnn.data.transforms.borders import Pad
@@ -11,6 +13,7 @@ from minicnn.data.transforms.interpolation import RESIZING, InterpolationMode, a
 from minicnn.data.transforms.pixels import get_dimensions, is_pil_image
 from minicnn.data.transforms.resizing import resampled, resize
 from minicnn.shapes import as_tuple
+from minicnn.tensor import Tensor
 
 
 class RandomCrop:
@@ -63,6 +66,27 @@ class RandomCrop:
             if down or right:
                 img = Pad((right, down), self.fill, self.padding_mode)(img)
         return crop(img, *self.get_params(img, self.size))
+
+    def of_batch(self, images, streams):
+        """The same for many, (N, H, W) or (N, H, W, C), each with its own random stream.
+
+        None where that takes more care: borders other than constant ones, images that are too
+        small.
+        """
+        if isinstance(images, Tensor) or self.pad_if_needed or self.padding_mode != "constant":
+            return None
+        if self.padding is not None:
+            images = self._pad.of_batch(images)
+        (height, width), (old_height, old_width) = self.size, images.shape[1:3]
+        down, right = old_height - height, old_width - width
+        if down < 0 or right < 0 or not (down or right):
+            return images if down == right == 0 else None
+        parts = np.empty((len(images), height, width, *images.shape[3:]), images.dtype)
+        for part, image, stream in zip(parts, images, streams, strict=True):
+            draw = stream.generator().numpy.integers
+            top, left = draw(down + 1), draw(right + 1)
+            part[...] = image[top : top + height, left : left + width]
+        return parts
 
     def __repr__(self):
         return f"RandomCrop(size={self.size}, padding={self.padding})"

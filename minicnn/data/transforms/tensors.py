@@ -57,17 +57,25 @@ class ToTensor:
                 f"ToTensor: the image is of {array.dtype}, expected one of minicnn's dtypes: "
                 f"{', '.join(d.name for d in DTYPES)}"
             )
-        if array.ndim == 2:
-            array = array[:, :, None]
-        array = array.transpose(2, 0, 1)  # (H, W, C) → (C, H, W)
-        # Copied, so that the tensor does not change when the image is written to.
-        array = np.array(array, array.dtype.newbyteorder("="), order="C")
-        if array.dtype == np.uint8:
-            return Tensor(np.divide(array, np.float32(255), dtype=np.float32))
-        return Tensor(array)
+        return Tensor(_planes(array[None])[0])
+
+    def of_batch(self, images, streams):
+        """The same for many arrays, (N, H, W) or (N, H, W, C)."""
+        fits = isinstance(images, np.ndarray) and images.dtype.newbyteorder("=") in DTYPES
+        return Tensor(_planes(images)) if fits else None
 
     def __repr__(self):
         return "ToTensor()"
+
+
+def _planes(images):
+    """(N, H, W) or (N, H, W, C) → (N, C, H, W); uint8 → float32 in [0, 1]."""
+    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    # Copied, so that the tensor does not change when the image is written to.
+    images = np.array(images, images.dtype.newbyteorder("="), order="C")
+    if images.dtype != np.uint8:
+        return images
+    return np.divide(images, np.float32(255), dtype=np.float32)
 
 
 class Normalize:
@@ -126,6 +134,10 @@ class Normalize:
         if image.requires_grad or image.dtype == np.float16:
             return (image - Tensor(mean)) / Tensor(std)
         return Tensor(_normalized(image.array, mean, std))
+
+    def of_batch(self, images, streams):
+        """The same for many, (N, C, H, W)."""
+        return self(images)
 
     def __repr__(self):
         return f"Normalize(mean={self.mean}, std={self.std})"

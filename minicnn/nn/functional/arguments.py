@@ -1,20 +1,25 @@
 """Checks that several layers share."""
 
 from minicnn.checks import DtypeError, ShapeError
+from minicnn.device import one_device
 from minicnn.dtypes import is_floating
 from minicnn.functions.operands import tensor_only
 from minicnn.functions.shaping import unsqueeze
 
 
 def same_dtype(name, input, **others):
-    """Refuse mixed or integer dtypes among the arrays of one layer."""
+    """Refuse mixed or integer dtypes among the arrays of one layer, and arrays in two places."""
     if not is_floating(input.dtype):
         raise DtypeError(
             f"{name}: expected a floating-point input, got {input.dtype}; "
             "convert it with .float(), and images of 0 … 255 also with / 255"
         )
     for argument, t in others.items():
-        if t is not None and tensor_only(name, t).dtype != input.dtype:
+        if t is None:
+            continue
+        if type(tensor_only(name, t).array) is not type(input.array):
+            one_device(f"{name}: input and {argument}", (input.array, t.array))
+        if t.dtype != input.dtype:
             raise DtypeError(
                 f"{name}: input is {input.dtype}, but {argument} is {t.dtype}; convert one of "
                 f"them, for example the input with .to({argument}.dtype)"

@@ -6,11 +6,12 @@ The random numbers come from the generator that `minicnn.manual_seed` seeds.
 import warnings
 
 from minicnn.checks import ShapeError, flag, one_of
+from minicnn.device import made
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import between_0_and_1
 from minicnn.ops.dropout import Dropout
-from minicnn.random import numpy_generator
+from minicnn.random import default_generator_of
 from minicnn.rewriting import write
 from minicnn.tensor import apply
 
@@ -20,7 +21,8 @@ def _drop(name, input, p, shape, training, inplace=False):
     if not training or p == 0 or not input.numel():
         return input
     same_dtype(name, input)
-    mask = numpy_generator().random(shape, "float32") >= p
+    draw = default_generator_of(input.device)
+    mask = made(name, lambda xp: draw.uniform(shape, "float32") >= p, input.device)
     operation = Dropout(mask, p)
     return write(name, input, operation) if inplace else apply(operation, input)
 

@@ -1,7 +1,6 @@
 """Class numbers as vectors, and vectors of length 1."""
 
-import numpy as np
-
+from minicnn.arrays import array_module
 from minicnn.checks import (
     ArgumentError,
     DtypeError,
@@ -10,6 +9,7 @@ from minicnn.checks import (
     dimensions,
     integer,
 )
+from minicnn.device import computed, first_outside
 from minicnn.dtypes import int64
 from minicnn.functions.elementwise import clamp, div
 from minicnn.functions.operands import tensor_only
@@ -54,13 +54,16 @@ def one_hot(tensor, num_classes=-1):
     classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
     if labels.size * classes >= 2**40:
         raise ArgumentError(f"{name}: {labels.size} × {classes} elements do not fit into memory")
-    wrong = (labels < 0) | (labels >= classes)
-    if wrong.any():
+    wrong = first_outside(labels, 0, classes)
+    if wrong is not None:
         raise IndexRangeError(
-            f"{name}: class {labels[wrong].flat[0]} is out of bounds: with {classes} classes, "
+            f"{name}: class {wrong} is out of bounds: with {classes} classes, "
             f"numbers run from 0 to {classes - 1}"
         )
-    return Tensor((labels[..., None] == np.arange(classes)).astype(int64))
+    xp = array_module(labels)
+    return Tensor(
+        computed(name, lambda x: (x[..., None] == xp.arange(classes)).astype(int64), labels)
+    )
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):

@@ -11,6 +11,7 @@ from minicnn.checks import (
     integer,
     one_of,
 )
+from minicnn.device import first_outside, one_device
 from minicnn.dtypes import int64, is_floating, uint8
 from minicnn.functions.operands import operand, tensor_only
 from minicnn.functions.shaping import squeeze, unsqueeze
@@ -167,11 +168,12 @@ def _check_classes(name, input, target, ignore_index, reduction):
         )
     refuse_empty_mean(name, target, reduction)
     # A copy: the caller may change the target before backward needs it.
+    one_device(f"{name}: input and target", (input.array, target.array))
     labels = target.array.astype(np.int64)
-    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
-    if wrong.any():
+    wrong = first_outside(labels, 0, classes, ignore_index)
+    if wrong is not None:
         raise IndexRangeError(
-            f"{name}: target {labels[wrong].flat[0]} is out of bounds: with {classes} classes, "
+            f"{name}: target {wrong} is out of bounds: with {classes} classes, "
             f"labels run from 0 to {classes - 1}"
         )
     return labels.reshape(1) if input.ndim == 1 else labels

@@ -2,11 +2,11 @@
 
 import math
 
-import numpy as np
-
 from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, flag, integer
+from minicnn.device import made, one_device
 from minicnn.dtypes import float16, float32
 from minicnn.functions.operands import tensor_only
+from minicnn.gpu import beside
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import epsilon, number
 from minicnn.nn.functional.watched import runs_fused
@@ -284,6 +284,7 @@ def _parameter(name, input, argument, t, shape, what):
             f"{name}: {argument} must have {what}, {shape}, for input of shape {input.shape}; got "
             f"{t.shape}"
         )
+    one_device(f"{name}: input and {argument}", (input.array, t.array))
     # float16 may be normalised by float32 parameters, which have more digits.
     if not (input.dtype == float16 and t.dtype == float32):
         same_dtype(name, input, **{argument: t})
@@ -294,7 +295,7 @@ def _affine(name, input, weight, bias, shape, what):
     result = []
     for argument, t, value in (("weight", weight, 1), ("bias", bias, 0)):
         if t is None:
-            t = Tensor(np.full(shape, value, input.dtype))
+            t = Tensor(made(name, lambda xp, v=value: xp.full(shape, v, input.dtype), input.device))
         else:
             _parameter(name, input, argument, t, shape, what)
         result.append(t)
@@ -333,5 +334,6 @@ def update_running(running, mean, var, count, momentum):
     unbiased = var * (count / (count - 1)) if count > 1 else var
     for t, statistic in zip(running, (mean, unbiased), strict=True):
         t._writable("running statistics")
-        t.array[...] = (1 - momentum) * t.array + momentum * statistic.reshape(t.shape)
+        with beside(t.array):
+            t.array[...] = (1 - momentum) * t.array + momentum * statistic.reshape(t.shape)
         t._version.changes += 1

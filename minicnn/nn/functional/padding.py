@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, sequence
+from minicnn.device import moved
 from minicnn.functions.indexing import getitem
 from minicnn.functions.operands import tensor_only
 from minicnn.ops.resampling import SelectPlaces
@@ -64,7 +65,7 @@ def pad(input, pad, mode="constant", value=None):
     for axis, (before, after) in zip(range(input.ndim - axes, input.ndim), widths, strict=True):
         if before or after:
             n = input.shape[axis]
-            places.append((axis, _places(mode, axis, n, before, after)))
+            places.append((axis, moved(_places(mode, axis, n, before, after), input.device)))
     return apply(SelectPlaces(places), input) if places else input.clone()
 
 

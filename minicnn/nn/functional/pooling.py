@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, flag, integer
+from minicnn.device import computed
 from minicnn.functions.elementwise import abs, mul, pow, relu
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
@@ -222,7 +223,7 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
         name, 2, pow(input, norm_type), kernel_size, stride, 0, ceil_mode, True, None
     )  # fmt: skip
     # relu stops the infinite slope of the root at 0; the sign comes back afterwards.
-    sign = Tensor(np.sign(means.array))
+    sign = Tensor(computed(name, np.sign, means.array))
     return pow(mul(mul(sign, relu(abs(means))), kh * kw), 1.0 / norm_type)
 
 

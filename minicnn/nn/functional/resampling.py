@@ -6,6 +6,7 @@ import numbers
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, flag, one_of
+from minicnn.device import moved
 from minicnn.dtypes import is_floating, uint8
 from minicnn.functions.operands import tensor_only
 from minicnn.functions.shaping import permute, reshape
@@ -79,9 +80,10 @@ def interpolate(
     for axis, out, scale in zip(range(4 - n, 4), sizes, scales, strict=True):
         found = input.shape[axis], out, scale
         if mode == "nearest":
-            axes.append((axis, _nearest(*found, n, input.dtype)))
+            places = (_nearest(*found, n, input.dtype),)
         else:
-            axes.append((axis, *_neighbours(*found, align_corners, input.dtype)))
+            places = _neighbours(*found, align_corners, input.dtype)
+        axes.append((axis, *[moved(p, input.device) for p in places]))
     operation = SelectPlaces(axes) if mode == "nearest" else Interpolate(axes)
     return from_images(apply(operation, input), n, False)
 

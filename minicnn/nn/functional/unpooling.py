@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import DtypeError, IndexRangeError, ShapeError
+from minicnn.device import first_outside, one_device
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.axes import as_images, from_images
@@ -50,11 +51,12 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     padding = as_tuple(name, "padding", padding, 2, 0, exact=True)
     out = _unpooled_size(name, input.shape[2:], kernel, stride, padding, output_size)
     # A copy: the caller may change the indices before backward needs them.
+    one_device(f"{name}: input and indices", (input.array, indices.array))
     places = indices.array.reshape(input.shape).copy()
-    wrong = places[(places < 0) | (places >= out[0] * out[1])]
-    if wrong.size:
+    wrong = first_outside(places, 0, out[0] * out[1])
+    if wrong is not None:
         raise IndexRangeError(
-            f"{name}: index {wrong[0]} is outside an output of {out[0]} × {out[1]}; pass the "
+            f"{name}: index {wrong} is outside an output of {out[0]} × {out[1]}; pass the "
             "output_size that the pooling had as its input"
         )
     return from_images(apply(MaxUnpool2d(places, out), input), 2, added)

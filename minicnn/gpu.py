@@ -1,0 +1,147 @@
+"""CuPy: found, asked whether it can compute, and its errors said in words that help.
+
+minicnn imports CuPy when the first array is to go to a GPU, and not before.
+"""
+
+import sys
+from contextlib import nullcontext
+from functools import cache
+from importlib import metadata
+
+import numpy as np
+
+from minicnn.checks import DeviceError, MissingDeviceError, OutOfMemoryError
+
+# The names that CuPy is packed under; two of them at once overwrite each other's files.
+_PACKAGES = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-7-0")
+
+_INSTALL = 'pip install "minicnn[cuda12]" (or "minicnn[cuda13]", for a driver of CUDA 13)'
+
+
+def gpu_arrays():
+    """The module `cupy`; an error that says what is missing.
+
+    Raises:
+        MissingDeviceError: CuPy is not installed, or does not load.
+        DeviceError: several CuPy packages; no driver, or one that is too old; no GPU.
+    """
+    _one_package()
+    try:
+        import cupy
+    except ImportError as error:
+        why = "needs CuPy" if "cupy" not in sys.modules else f"CuPy does not load ({error})"
+        raise MissingDeviceError(
+            f"device: 'cuda' is not available: it {why}: {_INSTALL}"
+        ) from error
+    _check_driver(cupy)
+    return cupy
+
+
+@cache
+def _installed():
+    """The CuPy packages that are installed."""
+    found = []
+    for package in _PACKAGES:
+        try:
+            metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+        found.append(package)
+    return found
+
+
+def _one_package():
+    found = _installed()
+    if len(found) > 1:
+        raise DeviceError(
+            f"device: 'cuda' is not available: {' and '.join(found)} are both installed and "
+            f"overwrite each other. Remove them, pip uninstall {' '.join(found)}, then {_INSTALL}"
+        )
+
+
+def _check_driver(cupy):
+    runtime = cupy.cuda.runtime
+    try:
+        count = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        why, driver = str(error), runtime.driverGetVersion()
+        if "NoDevice" in why:
+            count = 0
+        elif not driver:
+            raise DeviceError(
+                "device: 'cuda' is not available: this machine has no NVIDIA driver. Install one, "
+                "or use device 'cpu'"
+            ) from error
+        elif "InsufficientDriver" in why:
+            raise DeviceError(
+                f"device: 'cuda' is not available: the NVIDIA driver knows CUDA "
+                f"{_version(driver)}, CuPy was made for {_version(runtime.runtimeGetVersion())}. "
+                "Install a newer driver or a CuPy for the older CUDA, or use device 'cpu'"
+            ) from error
+        else:
+            raise DeviceError(f"device: 'cuda' is not available: {why}") from error
+    if not count:
+        raise DeviceError(
+            "device: 'cuda' is not available: the driver shows no GPU (does the environment "
+            "variable CUDA_VISIBLE_DEVICES hide them?). Use device 'cpu'"
+        )
+    return count
+
+
+def _version(number):
+    """12080 → "12.8", as CUDA counts."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def device_count():
+    """How many GPUs there are; 0 where CuPy or the driver is missing."""
+    try:
+        return _check_driver(gpu_arrays())
+    except DeviceError:
+        return 0
+
+
+def gigabytes(size):
+    return f"{size / 2**30:.2f} GiB" if size >= 2**28 else f"{size / 2**20:.1f} MiB"
+
+
+class on_gpu:
+    """Inside, GPU `number` is the current one, and running out of its memory says what to do."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __enter__(self):
+        self._device = sys.modules["cupy"].cuda.Device(self.number)
+        self._device.__enter__()
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self._device.__exit__(kind, error, trace)
+        cupy = sys.modules["cupy"]
+        if kind is not None and issubclass(kind, cupy.cuda.memory.OutOfMemoryError):
+            raise _out_of_memory(cupy, self.number, error) from None
+
+
+def _out_of_memory(cupy, number, error):
+    with cupy.cuda.Device(number):
+        used = cupy.get_default_memory_pool().used_bytes()
+        free, total = cupy.cuda.runtime.memGetInfo()
+        kept = cupy.get_default_memory_pool().free_bytes()
+    asked = getattr(error, "_size", None)
+    return OutOfMemoryError(
+        f"cuda:{number}: out of memory: {'more' if asked is None else gigabytes(asked)} asked for, "
+        f"{gigabytes(used)} used by tensors, {gigabytes(free + kept)} free of {gigabytes(total)}. "
+        "Lower the batch size or the image size first; predict under no_grad(); train in float16; "
+        "or delete tensors that are no longer needed"
+    )
+
+
+def number_of(array):
+    """The number of the GPU that an array of CuPy lies on."""
+    return array.device.id
+
+
+def beside(array):
+    """A context in which the GPU that `array` lies on, if it does, is the current one."""
+    return nullcontext() if isinstance(array, (np.ndarray, np.generic)) else on_gpu(array.device.id)
