@@ -212,6 +212,39 @@ def test_the_residual_network_goes_on(claims, clothes, tmp_path):
     assert experiment.RESULTS.name == "claims"
 
 
+def test_the_residual_network_ends_early(claims, clothes, tmp_path, monkeypatch):
+    script = claims("fashion_residual")
+    small = dict(script.SETTINGS, maps=(8,), blocks=(1,), strides=(4,), stem=4, batch_size=20)
+    monkeypatch.setattr(script, "SETTINGS", small)
+    given = ["--data-dir", str(clothes), "--images", "100", "--epochs", "4"]
+    given += ["--work", str(tmp_path / "work"), "--results", str(tmp_path)]
+    rates, ends = [], iter([None, None, KeyboardInterrupt])
+
+    class Steps(script.training.TrainingMetrics):
+        def on_batch_begin(self, run):
+            rates.append(run.optimizer.param_groups[0]["lr"])
+
+        def on_epoch_end(self, run):
+            super().on_epoch_end(run)
+            if (error := next(ends, None)) is not None:
+                raise error
+
+    monkeypatch.setattr(script.training, "TrainingMetrics", Steps)
+    with pytest.raises(KeyboardInterrupt):
+        script.main(given)
+    assert len(rates) == 15  # of three epochs; the third is not in the checkpoint
+    last, rates[:] = rates[10], []
+    script.main([*given, "--end-in", "1"])
+    assert rates == pytest.approx([last * share for share in (1, 0.8, 0.6, 0.4, 0.2)])
+    text = (tmp_path / "fashion_residual.md").read_text()
+    assert "2.0 of the 4 epochs of 100 images" in text and "2 of them at 24 × 24" in text
+    assert "then, for want of time, 1 in which" in text and "--end-in 1`" in text
+    found = json.loads((tmp_path / "fashion_residual.json").read_text())
+    assert len(found["history"]) == 3
+    costs = [script.multiplications(script.SmallResNet(4, (8,), (1,), (4,)), n) for n in (24, 28)]
+    assert found["flops"] == pytest.approx(6 * 100 * (2 * costs[0] + costs[1]))
+
+
 def test_the_page_has_the_results(claims, tmp_path):
     page = claims("page")
     (tmp_path / "some.md").write_text(

@@ -382,7 +382,7 @@ def survive(tmp_path, kills, epochs, rng):
     """Kill a run so many times, each at a random moment; all ends must be equal."""
     (tmp_path / "whole").mkdir()
     process = start(tmp_path / "whole", epochs)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)  # seconds: other work may leave it little time
     expected = out.split()[-1]
     assert len(expected) == 64
     folder, killed, ends, progress = tmp_path / "killed", 0, [], 0

@@ -1,5 +1,13 @@
 """The kernels on a GPU, in CUDA C. Each can be compared with its namesake in `plain`."""
 
-from minicnn.kernels.cuda import convolution, epilogue, products
+from minicnn.kernels.cuda import (
+    activation,
+    channels,
+    convolution,
+    epilogue,
+    maps,
+    pooling,
+    products,
+)
 
-__all__ = ["convolution", "epilogue", "products"]
+__all__ = ["activation", "channels", "convolution", "epilogue", "maps", "pooling", "products"]

@@ -2,7 +2,7 @@
 
 The kernels stand in ``source/*.cu``, in CUDA C. CuPy's RawModule gives a source to NVRTC, NVIDIA's
 compiler, when one of its kernels is first used (CuPy keeps the result on disk). Every source is
-compiled for the dtype at hand: `Real`, `Number` and `Index` in it are the types chosen here.
+compiled for the dtype at hand: `options` chooses the types that it calls Real, Number and Index.
 """
 
 import functools
@@ -64,7 +64,7 @@ def options(dtype, wide=False):
         "--std=c++17",
         f"-DReal={REAL[dtype]}",
         f"-DNumber={NUMBER[dtype]}",
-        f"-DIndex={'long long' if wide else 'int'}",
+        *(("-DWIDE",) if wide else ()),
         *(("-DREAL_IS_HALF",) if dtype == "float16" else ()),
     )
 

@@ -30,12 +30,12 @@
 
 #define CUDA_ON_CPU 1
 #define __global__
-#define __device__ static
+#define __device__
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
-#define __constant__ static const
+#define __constant__ const
 #ifdef __SANITIZE_ADDRESS__
 #define __shared__ static  // where the sanitizer watches both ends of every array
 #else

@@ -84,19 +84,25 @@ def _compiler_version():
     return subprocess.run([compiler(), "--version"], capture_output=True, text=True).stdout
 
 
+_refused = {}  # what g++ said; asked again it would take as long
+
+
 def _build(source, flags):
     """The path of the library made from `source`; one that is there already is taken."""
     words = "\0".join([source, HEADER.read_text(encoding="utf-8"), *flags, _compiler_version()])
     library = _cache() / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.so"
     if library.exists():
         return library
+    if library in _refused:
+        raise EmulationError(_refused[library])
     with tempfile.TemporaryDirectory(dir=_cache()) as place:
         code, made = Path(place, "kernels.cpp"), Path(place, "kernels.so")
         code.write_text(source, encoding="utf-8")
         command = [compiler(), *flags, "-include", str(HEADER), "-o", str(made), str(code)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            raise EmulationError(f"emulation: g++ refuses the source\n{done.stderr}")
+            _refused[library] = f"emulation: g++ refuses the source\n{done.stderr}"
+            raise EmulationError(_refused[library])
         os.replace(made, library)
     return library
 

@@ -7,7 +7,13 @@
 // Given by the compiler's options (see launching.py):
 //   Real    what arrays hold: float, double, or half
 //   Number  in what is reckoned: Real, but float for half
-//   Index   counts entries: int, or long long where an array is that large
+//   WIDE    some array is so large that its entries are counted with 64 bits
+
+#ifdef WIDE
+typedef long long Index;
+#else
+typedef int Index;
+#endif
 
 #ifdef REAL_IS_HALF
 #ifdef CUDA_ON_CPU

@@ -1,0 +1,47 @@
+"""Settings of the site. Build it with ``sphinx-build -W docs docs/_build/html``.
+
+The result needs no network: formulas are MathML, fonts the system's, figures drawn at the build.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from minicnn import __version__
+
+project = "minicnn"
+author = "The minicnn authors"
+copyright = "the minicnn authors"
+version = release = __version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "building.formulas",
+    "building.sources",
+    "building.equations",
+    "building.figures",
+    "building.floors",
+]
+exclude_patterns = ["_build", "generated/pages", "**.ipynb_checkpoints"]
+language = "en"
+html_theme = "furo"
+html_title = f"minicnn {release}"
+html_static_path = ["_static"]
+html_extra_path = ["generated/pages"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_show_sphinx = False
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline"]
+myst_heading_anchors = 3
+# docs/gpu.md may not be there yet.
+suppress_warnings = ["toc.empty_glob"]
+
+# Lessons are run anew at every build, and one that fails, fails the build.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120

@@ -1,0 +1,15 @@
+"""docs/derivation/slips.md shows every known slip, and numbers beside each."""
+
+import re
+from pathlib import Path
+
+from minicnn import equations
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "derivation" / "slips.md").read_text("utf-8")
+
+
+def test_every_slip_is_shown_once_with_numbers():
+    parts = re.split(r"```\{slip\} (\S+)\n```\n", PAGE)
+    names, texts = parts[1::2], parts[2::2]
+    assert sorted(names) == sorted(slip.name for slip in equations.slips)
+    assert all("\n>>> " in text for text in texts)
