@@ -24,6 +24,7 @@ from minicnn.kernels import (  # noqa: F401, they register theirs
     plain_activation,
     plain_images,
     plain_norm_act,
+    plain_optimizers,
     plain_products,
 )
 from minicnn.kernels.registry import find, register
@@ -330,19 +331,6 @@ def channel_gradient(delta, normalized, scale, mean_delta, mean_both):
     """∂L/∂x = γ/√(σ² + ε) (δ − mean(δ) − x̂ mean(δ ⊙ x̂))  (eq. ``bn-backward``)."""
     inner = delta - _of_channels(mean_delta) - normalized * _of_channels(mean_both)
     return _of_channels(scale) * inner
-
-
-@register("sgd_update", "plain")
-def sgd_update(parameter, gradient, velocity, lr, momentum, dampening, decay, nesterov, maximize):
-    """One step of `SGD`, in place; `velocity` is v, which changes too, or None."""
-    g = -gradient if maximize else gradient
-    if decay:
-        g = g + decay * parameter
-    if velocity is not None:
-        velocity *= momentum
-        velocity += (1 - dampening) * g
-        g = g + momentum * velocity if nesterov else velocity
-    parameter -= lr * g
 
 
 @register("histogram", "plain")

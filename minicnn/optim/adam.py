@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError
+from minicnn.kernels import find
 from minicnn.optim.optimizer import Optimizer, not_negative
 
 
@@ -73,33 +74,20 @@ class Adam(Optimizer):
         if not two or not all(isinstance(b, float) and 0 <= b < 1 for b in betas):
             raise ArgumentError(f"{name}: betas must be two floats in [0, 1), got {betas}")
 
-    def update(self, parameter, gradient, state, group):
-        beta1, beta2 = group["betas"]
-        g = -gradient if group["maximize"] else gradient
-        if group["weight_decay"]:
-            if group["decoupled_weight_decay"]:
-                parameter *= 1 - group["lr"] * group["weight_decay"]
-            else:
-                g = g + group["weight_decay"] * parameter
-        if not state:
-            state["step"] = 0
-            state["exp_avg"] = np.zeros_like(parameter)
-            state["exp_avg_sq"] = np.zeros_like(parameter)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = np.zeros_like(parameter)
-        state["step"] += 1
-        m, v = state["exp_avg"], state["exp_avg_sq"]
-        m *= beta1
-        m += (1 - beta1) * g
-        v *= beta2
-        v += (1 - beta2) * g * g
-        if group["amsgrad"]:
-            largest = state["max_exp_avg_sq"]
-            v = np.maximum(largest, v, out=largest)
-        m_hat = m / (1 - beta1 ** state["step"])
-        # √v / √(1 − β₂ᵗ) instead of √(v / (1 − β₂ᵗ)): the same, but float16 may hold √v and not v̂.
-        root = np.sqrt(v) / (1 - beta2 ** state["step"]) ** 0.5
-        parameter -= group["lr"] * m_hat / (root + group["eps"])
+    def update_all(self, parameters, gradients, states, group):
+        names = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * bool(group["amsgrad"])
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                state["step"] = 0
+                for name in names:
+                    state[name] = np.zeros_like(parameter)
+            state["step"] += 1
+        means, squares, *largest = ([state[name] for state in states] for name in names)
+        find("adam_update", parameters[0])(
+            parameters, gradients, means, squares, largest[0] if largest else None,
+            [state["step"] for state in states], group["lr"], group["betas"], group["eps"],
+            group["weight_decay"], group["decoupled_weight_decay"], group["maximize"],
+        )  # fmt: skip
 
 
 class AdamW(Adam):

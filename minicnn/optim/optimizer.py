@@ -39,8 +39,18 @@ def one_implementation(name, group):
             )
 
 
+def _by_device(tensors):
+    """The tensors in lists, one for each device."""
+    lists = {}
+    for t in tensors:
+        lists.setdefault(t.device, []).append(t)
+    return lists.values()
+
+
 class Optimizer:
     """The base class. A subclass defines ``update(parameter, gradient, state, group)``.
+
+    Or ``update_all``, which is given lists.
 
     Attributes:
         param_groups: dictionaries with ``"params"`` and the options that hold for them.
@@ -122,6 +132,15 @@ class Optimizer:
     def check(self, group):
         """Refuse options that make no sense; for subclasses."""
 
+    def update_all(self, parameters, gradients, states, group):
+        """Change the arrays `parameters` in place: one after the other.
+
+        For subclasses that have a quicker way for all of them together. The arrays are on one
+        device.
+        """
+        for parameter, gradient, state in zip(parameters, gradients, states, strict=True):
+            self.update(parameter, gradient, state, group)
+
     def update(self, parameter, gradient, state, group):
         """Change the array `parameter` in place; for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} does not define update")
@@ -145,10 +164,13 @@ class Optimizer:
         # A step that overflows is for the loss to show; NumPy would warn.
         with no_grad(), np.errstate(all="ignore"):
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        state = self.state.setdefault(p, {})
-                        self.update(p.array, p.grad.array, state, group)
+                moving = [p for p in group["params"] if p.grad is not None]
+                for parameters in _by_device(moving):
+                    values = [p.array for p in parameters]
+                    gradients = [p.grad.array for p in parameters]
+                    states = [self.state.setdefault(p, {}) for p in parameters]
+                    self.update_all(values, gradients, states, group)
+                    for p in parameters:
                         p._version.changes += 1
         return loss
 

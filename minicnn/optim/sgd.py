@@ -64,15 +64,19 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ArgumentError("SGD: nesterov needs a momentum > 0 and no dampening")
 
-    def update(self, parameter, gradient, state, group):
-        momentum, damping, velocity = group["momentum"], group["dampening"], None
-        if momentum:
-            velocity = state.get("momentum_buffer")
-            if velocity is None:
-                # Zeros without damping: so v = g after the first step.
-                velocity, damping = np.zeros_like(parameter), 0
-                state["momentum_buffer"] = velocity
-        find("sgd_update", parameter)(
-            parameter, gradient, velocity, group["lr"], momentum, damping, group["weight_decay"],
-            group["nesterov"], group["maximize"],
+    def update_all(self, parameters, gradients, states, group):
+        velocities, undamped = None, []
+        if group["momentum"]:
+            velocities = []
+        for parameter, state in zip(parameters, states, strict=True):
+            share = 1 - group["dampening"]
+            if velocities is not None:
+                if state.get("momentum_buffer") is None:
+                    # Zeros without damping: so v = g after the first step.
+                    state["momentum_buffer"], share = np.zeros_like(parameter), 1
+                velocities.append(state["momentum_buffer"])
+            undamped.append(share)
+        find("sgd_update", parameters[0])(
+            parameters, gradients, velocities, undamped, group["lr"], group["momentum"],
+            group["weight_decay"], group["nesterov"], group["maximize"],
         )  # fmt: skip
