@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, sequence
+from minicnn.device import computed
+from minicnn.gpu import beside
 from minicnn.modes import enable_grad, no_grad
 from minicnn.tensor import Tensor
 
@@ -148,7 +150,8 @@ class Optimizer:
                 for p in group["params"]:
                     if p.grad is not None:
                         state = self.state.setdefault(p, {})
-                        self.update(p.array, p.grad.array, state, group)
+                        with beside(p.array):
+                            self.update(p.array, p.grad.array, state, group)
                         p._version.changes += 1
         return loss
 
@@ -162,7 +165,7 @@ class Optimizer:
             options = {k: v for k, v in group.items() if k != "params"}
             groups.append({**options, "params": [position[p] for p in group["params"]]})
         state = {
-            position[p]: {k: Tensor(v.copy()) if hasattr(v, "shape") else v for k, v in s.items()}
+            position[p]: {k: Tensor(v).clone() if hasattr(v, "shape") else v for k, v in s.items()}
             for p, s in self.state.items()
         }
         return {"state": state, "param_groups": groups}
@@ -212,7 +215,8 @@ class Optimizer:
                             f"{name}: the state {key!r} of parameter {position} has shape "
                             f"{value.shape}, the parameter {p.shape}"
                         )
-                    value = value.array.astype(p.dtype)
+                    value = value.to(p.device, p.dtype).array
+                    value = computed(name, lambda a: a.copy(), value)
                 state[p][key] = value
         for saved_group, group in zip(saved, own, strict=True):
             options = {k: copy.copy(v) for k, v in saved_group.items() if k != "params"}
