@@ -133,14 +133,19 @@ def overlap(row):
     end, over, none = (1000 * middle(column) for column in zip(*pairs, strict=True))
     waited = [1000 * middle(row[v]["waited"]) for v in ("at the end", "overlapped")]
     cost, shown = end - none, over - none
-    hidden = f"{100 * (1 - shown / cost):.0f} %" if cost > 0 else "nothing to hide"
+    if cost <= 0:
+        result = "less than these rounds can tell from nothing"
+    elif cost <= shown:
+        result = "overlap hides nothing of it"
+    else:
+        result = f"overlap hides {100 * (1 - shown / cost):.0f} % of it"
     return (
         "| gradients | step, ms | waited at the end of backward, ms |\n|---|---:|---:|\n"
         f"| not sent | {none:,.0f} | – |\n"
         f"| sent when backward has ended | {end:,.0f} | {waited[0]:.1f} |\n"
         f"| sent while backward runs | {over:,.0f} | {waited[1]:.1f} |\n\n"
         f"Sending costs {cost:.0f} ms of a step when it begins at the end of backward, and "
-        f"{shown:.0f} ms when it begins with the first bucket: overlap hides {hidden} of it."
+        f"{shown:.0f} ms when it begins with the first bucket: {result}."
     )
 
 

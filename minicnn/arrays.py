@@ -54,7 +54,8 @@ def is_writeable(array):
     if isinstance(array, np.ndarray):
         return array.flags.writeable
     # CuPy knows no read-only memory; what `broadcast_to` stretched has strides of 0.
-    return all(s or size < 2 for s, size in zip(array.strides, array.shape, strict=True))
+    axes = zip(array.strides, array.shape, strict=True)
+    return not array.size or all(step or size < 2 for step, size in axes)
 
 
 def largest(array, axes):

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from minicnn.device import device_of, moved
+from minicnn.gpu import beside
 from minicnn.kernels.threads import get_num_threads
 
 BLOCK = 2**16  # numbers: half a millisecond of drawing
@@ -70,9 +72,9 @@ def fill(fillings, rng):
     """
     blocks, copies = [], []
     for array, draw in fillings:
-        # NumPy draws float32 and float64, into memory without gaps.
-        target = array
-        if not array.flags.c_contiguous or array.dtype not in (np.float32, np.float64):
+        # NumPy draws float32 and float64, into memory without gaps, the host's.
+        target, fits = array, isinstance(array, np.ndarray) and array.flags.c_contiguous
+        if not fits or array.dtype not in (np.float32, np.float64):
             target = np.empty(array.shape, np.result_type(array.dtype, np.float32))
             copies.append((array, target))
         flat = target.reshape(-1)
@@ -85,7 +87,8 @@ def fill(fillings, rng):
             blocks += [(draw, key, i, flat[start : start + BLOCK]) for i, start in enumerate(parts)]
     _on_all_cores(_fill_block, blocks)
     for array, target in copies:
-        array[...] = target
+        with beside(array), np.errstate(all="ignore"):
+            array[...] = moved(target, device_of(array))
 
 
 def _fill_block(draw, key, i, block):

@@ -7,7 +7,7 @@ from minicnn.distributed.joining import world
 
 
 def is_available():
-    """Whether mpi4py and an MPI library are installed; does not start MPI."""
+    """Whether mpi4py is installed; does not start MPI."""
     return find_spec("mpi4py") is not None
 
 

@@ -9,7 +9,13 @@ import numpy as np
 
 from minicnn.arrays import array_module
 from minicnn.distributed.notices import LEAVING, OUT_OF_STEP, Notices, likely_cause
-from minicnn.distributed.pending import Done, Pending, PendingNumbers, RankLostError
+from minicnn.distributed.pending import (
+    Done,
+    Patience,
+    Pending,
+    PendingNumbers,
+    RankLostError,
+)
 
 ABORTED = 17  # the exit status of a job that minicnn ended
 
@@ -21,7 +27,7 @@ CONTROL, GRADIENTS, STATISTICS = "control", "gradients", "statistics"
 class Alone:
     """One process, which is all there is: each collective is over before it began."""
 
-    rank, size = 0, 1
+    rank, size, deadline = 0, 1, 300.0
     is_first = True
     step, busy, failed = 0, False, None
 
@@ -84,11 +90,15 @@ class Communicator:
     def _duplicate(self):
         """A communicator of the same ranks, whose messages cannot be taken for others'."""
         copy, request = self._mpi.Idup()
-        start = time.monotonic()
+        patience = Patience()
         while not request.Test():  # as `Pending`, which needs what is being made here
             time.sleep(1e-4)
-            if time.monotonic() - start > self.deadline:
-                raise RankLostError(f"not all ranks have joined within {self.deadline:g} s")
+            if patience.seconds() > self.deadline:
+                raise RankLostError(
+                    f"step {self.step + 1}: not all ranks have joined within {self.deadline:g} s: "
+                    "one hangs, or is still busy with something else. MINICNN_MPI_DEADLINE=SECONDS "
+                    "gives more time"
+                )
         return copy
 
     # ------------------------------------------------------------------ collectives

@@ -100,7 +100,13 @@ class DistributedDataParallel(Module):
             weight = samples * self.ranks.size / of_all
             return None if weight == 1 else delta * weight
 
-        for t in _tensors(outputs):
+        found = list(_tensors(outputs))
+        if not found:
+            raise ArgumentError(
+                f"{_NAME}: {type(self.module).__name__} must give a tensor, or lists, tuples and "
+                f"dictionaries of them; got {type(outputs).__name__}"
+            )
+        for t in found:
             if t.requires_grad:
                 t.register_hook(weigh)
         return outputs

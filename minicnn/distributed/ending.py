@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from minicnn.distributed.communicator import ABORTED
-from minicnn.distributed.pending import RankLostError
+from minicnn.distributed.pending import Patience, RankLostError
 
 MARKER = "MINICNN_FINISHED_FILE"
 
@@ -56,10 +56,10 @@ def _leave(ranks, marker):
         )
         ranks.abort()
     ranks.tell_leaving()
-    together, start = ranks.ending.Ibarrier(), time.monotonic()
+    together, patience = ranks.ending.Ibarrier(), Patience()
     while not together.Test():
         time.sleep(1e-3)
-        if time.monotonic() - start > ranks.deadline:
+        if patience.seconds() > ranks.deadline:
             print(
                 f"{prefix}has ended, and not all others have, within {ranks.deadline:g} s after "
                 "it: they hang, or are still busy; MINICNN_MPI_DEADLINE=SECONDS gives more time",

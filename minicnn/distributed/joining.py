@@ -9,7 +9,11 @@ from minicnn.checks import ArgumentError, real
 from minicnn.distributed.agreement import must_agree, versions
 from minicnn.distributed.communicator import Alone, Communicator
 from minicnn.distributed.ending import watch_over
-from minicnn.distributed.launch import check_library, import_mpi, launched
+from minicnn.distributed.launch import (
+    check_library,
+    launched,
+    start_mpi_with_all_other_ranks,
+)
 from minicnn.distributed.threads import share_cores
 from minicnn.random import default_generator
 
@@ -48,7 +52,7 @@ def _join():
     if launch is None or launch.size == 1:
         return _ALONE
     seconds = _deadline(os.environ.get(DEADLINE, 300), f"the variable {DEADLINE}")
-    mpi = import_mpi()
+    mpi = start_mpi_with_all_other_ranks(seconds)
     check_library(launch, mpi)
     if mpi.COMM_WORLD.size == 1:
         return _ALONE

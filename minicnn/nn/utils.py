@@ -1,4 +1,8 @@
-"""Gradients kept small, and parameters as one vector: PyTorch's ``torch.nn.utils``."""
+"""Gradients kept small, and parameters as one vector: PyTorch's ``torch.nn.utils``.
+
+Something else than a tensor, or a tensor of the wrong dtype, raises `DtypeError`, a wrong argument
+`ArgumentError`, and sizes that do not fit `ShapeError`.
+"""
 
 import types
 import warnings
@@ -6,8 +10,10 @@ import warnings
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of, real, sequence
+from minicnn.device import computed, moved
 from minicnn.dtypes import is_floating
 from minicnn.functions.shaping import cat, view
+from minicnn.gpu import beside
 from minicnn.tensor import Tensor
 
 
@@ -34,9 +40,13 @@ def _norm(name, array, p):
     """The p-norm of all elements, without float16's overflow."""
     if not array.size and (p < 0 or p == np.inf):
         raise ArgumentError(f"{name}: an empty tensor has no norm of order {p}")
-    kept = array.astype(np.float32) if array.dtype == np.float16 else array
-    with np.errstate(all="ignore"):
+
+    def norm(array):
+        kept = array.astype(np.float32) if array.dtype == np.float16 else array
         return np.linalg.norm(kept.ravel(), p).astype(array.dtype)
+
+    with np.errstate(all="ignore"):
+        return computed(name, norm, array)
 
 
 def _order(name, norm_type):
@@ -79,13 +89,15 @@ def _total(name, tensors, norm_type, error_if_nonfinite):
     p = _order(name, norm_type)
     if not tensors:
         return Tensor(np.zeros((), np.float32))
-    total = _norm(name, np.stack([_norm(name, t.array, p) for t in tensors]), p)
+    home = tensors[0].device
+    norms = [moved(_norm(name, t.array, p), home) for t in tensors]
+    total = _norm(name, computed(name, lambda *norms: np.stack(norms), *norms), p)
     if error_if_nonfinite and not np.isfinite(total):
         raise ArgumentError(
             f"{name}: the norm of order {p} of the gradients is {total}, so they cannot "
             "be scaled to a length. error_if_nonfinite=False lets this pass"
         )
-    return Tensor(np.asarray(total))
+    return Tensor(total)
 
 
 def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
@@ -108,11 +120,16 @@ def _scale(gradients, max_norm, total_norm):
     total = total_norm.array
     if total.dtype.kind != "f":
         total = total.astype(np.float32)
-    factor = np.minimum(float(max_norm) / (total + total.dtype.type(1e-6)), 1)
+
+    def shortened(norm):
+        return np.minimum(float(max_norm) / (norm + norm.dtype.type(1e-6)), 1)
+
+    factor = computed("clip_grad_norm_", shortened, total)
     for g in gradients:
         g._writable("clip_grad_norm_")
-        with np.errstate(all="ignore"):  # 0 · ∞, where the norm is infinite, is NaN in PyTorch too
-            g.array *= factor.astype(g.dtype)
+        # 0 · ∞, where the norm is infinite, is NaN in PyTorch too.
+        with np.errstate(all="ignore"), beside(g.array):
+            g.array *= moved(factor, g.device).astype(g.dtype)
         g._version.changes += 1
 
 
@@ -167,7 +184,8 @@ def clip_grad_value_(parameters, clip_value, foreach=None):
     limit = float(real("clip_grad_value_", "clip_value", clip_value))
     for g in _gradients("clip_grad_value_", parameters, foreach):
         g._writable("clip_grad_value_")
-        g.array[...] = np.minimum(np.maximum(g.array, -limit), limit)
+        with beside(g.array):
+            g.array[...] = np.minimum(np.maximum(g.array, -limit), limit)
         g._version.changes += 1
 
 

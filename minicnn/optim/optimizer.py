@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, sequence
+from minicnn.device import computed
+from minicnn.gpu import beside
 from minicnn.modes import enable_grad, no_grad
 from minicnn.tensor import Tensor
 
@@ -169,7 +171,8 @@ class Optimizer:
                     values = [p.array for p in parameters]
                     gradients = [p.grad.array for p in parameters]
                     states = [self.state.setdefault(p, {}) for p in parameters]
-                    self.update_all(values, gradients, states, group)
+                    with beside(values[0]):
+                        self.update_all(values, gradients, states, group)
                     for p in parameters:
                         p._version.changes += 1
         return loss
@@ -184,7 +187,7 @@ class Optimizer:
             options = {k: v for k, v in group.items() if k != "params"}
             groups.append({**options, "params": [position[p] for p in group["params"]]})
         state = {
-            position[p]: {k: Tensor(v.copy()) if hasattr(v, "shape") else v for k, v in s.items()}
+            position[p]: {k: Tensor(v).clone() if hasattr(v, "shape") else v for k, v in s.items()}
             for p, s in self.state.items()
         }
         return {"state": state, "param_groups": groups}
@@ -234,7 +237,8 @@ class Optimizer:
                             f"{name}: the state {key!r} of parameter {position} has shape "
                             f"{value.shape}, the parameter {p.shape}"
                         )
-                    value = value.array.astype(p.dtype)
+                    value = value.to(p.device, p.dtype).array
+                    value = computed(name, lambda a: a.copy(), value)
                 state[p][key] = value
         for saved_group, group in zip(saved, own, strict=True):
             options = {k: copy.copy(v) for k, v in saved_group.items() if k != "params"}

@@ -65,6 +65,24 @@ def test_the_report(modules):
     text = benchmark.report(found, json.loads(json.dumps(sums)), {"cores": 2}, "python x.py")
     assert "| LeNet b64 | 500.0 | 550.0 | **0.91 ×** | 0.91, 0.91, 0.91 |" in text
     assert "| ResNet-18 b8, SyncBatchNorm | 500.0 | 700.0 |" in text
-    # 600 ms at the end, 550 overlapped, 650 not sent: invented, and so there is nothing to hide.
-    assert "nothing to hide" in text
+    # 600 ms at the end, 550 overlapped, 650 not sent: invented, as nobody could measure it.
+    assert "less than these rounds can tell from nothing" in text
     assert "memory: 5 µs, 2.6 GB/s" in text and "| 1,024 |" in text
+
+
+@pytest.mark.parametrize(
+    "end, over, none, text",
+    [
+        (0.7, 0.625, 0.6, "Sending costs 100 ms of a step when it begins at the end of backward, "
+         "and 25 ms when it begins with the first bucket: overlap hides 75 % of it."),
+        (0.7, 0.75, 0.6, "overlap hides nothing of it."),
+        (0.5, 0.55, 0.6, "less than these rounds can tell from nothing."),
+    ],
+)  # fmt: skip
+def test_what_overlap_hides(modules, end, over, none, text):
+    benchmark, _ = modules
+    row = {
+        variant: {"step": [step], "waited": [0.01]}
+        for variant, step in (("at the end", end), ("overlapped", over), ("nothing sent", none))
+    }
+    assert benchmark.overlap(row).endswith(text)

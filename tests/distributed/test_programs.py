@@ -38,6 +38,8 @@ def jobs(mpi, tmp_path_factory):
         name: mpi.start(ranks, "-m", "minicnn", *shlex.split(line))
         for name, (ranks, line) in lines.items()
     }
+    line = f"train {net} {FEW} --epochs 2 --out {folder / 'bar'}".replace("--plain", "")
+    started["bar"] = mpi.start(2, "-m", "minicnn", *shlex.split(line), FORCE_COLOR="1")
     example = ROOT / "examples" / "lenet_mnist.py"
     options = ["--epochs", "1", "--plain", "--out", folder / "example"]
     started["example"] = mpi.start(2, example, *options)
@@ -78,6 +80,14 @@ def test_one_rank_speaks(jobs):
     assert [line.split()[0] for line in lines[1:3]] == ["epoch", "epoch"]
     assert "135 training" in lines[0] and lines[-1].startswith("test accuracy: ")
     assert len(lines) == 5, lines
+
+
+def test_one_progress_bar(jobs):
+    result = jobs[2]["bar"]
+    assert (result.status, result.err) == (0, "")
+    assert "compiling kernels" in result.out and "epoch 2/2" in result.out
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"  # the cursor, while there is a bar
+    assert (result.out.count(hidden), result.out.count(shown)) == (1, 1)
 
 
 def test_one_process_goes_on_with_what_two_have_begun(jobs, mpi, capsys):

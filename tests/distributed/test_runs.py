@@ -78,6 +78,7 @@ MESSAGES = {
     "drift": "the ranks differ in the checksum of '0.weight': ",
     "sampler": "evaluate: shares the batches among the ranks itself; give it a loader without",
     "error of rank 0": "ZeroDivisionError: ",
+    "no output": "Opaque must give a tensor, or lists, tuples and dictionaries of them; got Simple",
     "no tensor": "expected a tensor (samples, …) among the inputs; there is none",
 }
 

@@ -245,7 +245,8 @@ class ndarray:
     def __array_function__(self, function, types, args, named):
         import cupy
 
-        own = getattr(cupy, function.__name__, None)
+        space = cupy.linalg if function.__module__ == "numpy.linalg" else cupy
+        own = getattr(space, function.__name__, None)
         if own is None or not all(issubclass(t, ndarray) for t in types):
             return NotImplemented
         return own(*args, **named)
@@ -301,7 +302,20 @@ def _scatter_add(self, slices, value):
     np.add.at(self._host, self._key(slices), unwrapped(value, "scatter_add"))
 
 
+def _diagonal(self, offset=0, axis1=0, axis2=1):
+    found = run("diagonal", lambda x: x.diagonal(offset, axis1, axis2), (self,), {})
+    found._host.flags.writeable = self._host.flags.writeable  # NumPy protects it, CuPy does not
+    return found
+
+
+def _copy(self, order="C"):
+    # The one thing that may be done to an array of another GPU.
+    host = np.array(self._host, order=order)
+    return ndarray._of(host, Machines.now.memory(host.nbytes))
+
+
 ndarray.astype, ndarray.scatter_add = _astype, _scatter_add
+ndarray.diagonal, ndarray.copy = _diagonal, _copy
 
 _OPERATORS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,

@@ -9,6 +9,8 @@ import sys
 from contextlib import contextmanager
 from types import ModuleType
 
+import cublas_on_cpu
+from cuda_on_cpu import EmulatedModule
 from strict_arrays import INTERFACE
 from strict_cuda import CUDA, CUPYX, MEMORY, RUNTIME, default_pool
 from strict_functions import namespace
@@ -29,11 +31,8 @@ def modules():
     vars(cuda).update(CUDA, runtime=runtime, memory=memory)
     vars(cupyx).update(CUPYX)
     cupy.__path__ = cuda.__path__ = []  # packages: ``import cupy.cuda`` looks here
-    try:
-        from kernels_by_gpp import RAW
-    except ImportError:
-        RAW = {}
-    vars(cupy).update(RAW)
+    vars(cupy).update(RawModule=EmulatedModule)
+    vars(cuda).update(cublas=cublas_on_cpu, get_cublas_handle=cublas_on_cpu.get_cublas_handle)
     found = (cupy, cuda, runtime, memory, linalg, cupyx)
     return {m.__name__: m for m in found}
 

@@ -1,6 +1,6 @@
 """A small training run in which one rank, at some step, does what ends it.
 
-    ending.py FOLDER HOW RANK STEP
+    ending.py FOLDER HOW RANK STEP PLACE
 
 Leaves in FOLDER: the checkpoint of each step, the time at which it happened, the weights if it
 came to the end.
@@ -40,12 +40,30 @@ def happen(how, folder):
 
 
 class Happen(training.Callback):
-    def __init__(self, how, rank, step, folder):
+    """Lets it happen in the work on a step, at one of the places that the methods name."""
+
+    def __init__(self, how, rank, step, folder, place):
         self.how, self.rank, self.step, self.folder = how, rank, step, folder
+        self.place = place
+
+    def _reached(self, place, run, step):
+        if place == self.place and step == self.step and run.ranks.rank == self.rank:
+            happen(self.how, self.folder)
+
+    def on_batch_begin(self, run):
+        self._reached("before forward", run, run.step + 1)
+        if run.step + 1 == self.step:
+            weight = next(run.model.parameters())
+            self.hook = weight.register_hook(lambda _: self._reached("backward", run, self.step))
 
     def on_batch_end(self, run):
-        if run.ranks.rank == self.rank and run.step + 1 == self.step:
-            happen(self.how, self.folder)
+        self._reached("before the update", run, run.step + 1)
+
+    def on_step_end(self, run):
+        self._reached("after the update", run, run.step)
+
+    def on_safe_point(self, run):
+        self._reached("before the checkpoint", run, run.step)
 
 
 def parts():
@@ -56,12 +74,12 @@ def parts():
     return model, data.TensorDataset(x, labels), optim.SGD(model.parameters(), 0.1, 0.9)
 
 
-def with_fit(folder, how, rank, step):
+def with_fit(folder, how, rank, step, place):
     model, dataset, sgd = parts()
     run = training.fit(
         model, data.DataLoader(dataset, 8, shuffle=True), F.cross_entropy, sgd, epochs=4,
         callbacks=[
-            Happen(how, rank, step, folder),
+            Happen(how, rank, step, folder, place),
             training.Checkpoints(folder / "run.safetensors", every_steps=1),
         ],
     )  # fmt: skip
@@ -71,7 +89,7 @@ def with_fit(folder, how, rank, step):
     return model
 
 
-def with_a_loop(folder, how, rank, step):
+def with_a_loop(folder, how, rank, step, place):
     """As one writes it by hand, with a sampler and `DistributedDataParallel`."""
     model, dataset, sgd = parts()
     parallel = distributed.DistributedDataParallel(model)
@@ -89,12 +107,12 @@ def with_a_loop(folder, how, rank, step):
     return model
 
 
-def main(folder, how, rank, step):
+def main(folder, how, rank, step, place):
     folder, how, loop, _ = Path(folder), *how.partition(" in a loop")
     train = with_a_loop if loop else with_fit
     try:
         with mc.kernels("plain"):  # loading the others would take longer than all the rest
-            model = train(folder, how, int(rank), int(step))
+            model = train(folder, how, int(rank), int(step), place)
     except Planned as error:
         if how != "caught":
             raise

@@ -163,6 +163,16 @@ def kept_gradient_tensors(ranks):
     return [held[0] is held[1], *values]
 
 
+def given_communicator(ranks):
+    """One of mpi4py's, of every second rank."""
+    from mpi4py import MPI
+
+    layer = nn.Linear(1, 1, bias=False)
+    parallel = dist.DistributedDataParallel(layer, MPI.COMM_WORLD.Split(ranks.rank % 2))
+    parallel(mc.full((1, 1), ranks.rank + 1.0)).backward()
+    return layer.weight.grad.item()
+
+
 def in_evaluation(ranks):
     """Nothing is exchanged in evaluation or without gradients: one rank may do it alone."""
     parallel = dist.DistributedDataParallel(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
@@ -237,6 +247,7 @@ def alone_it_is_batch_norm(ranks):
 
 CHECKS = [
     float64, float32, many_buckets, accumulated, without_sync, half, frozen_and_thawed,
-    nothing_after_close, kept_gradient_tensors, in_evaluation, state_dict_names, images_float64,
-    images_float32, one_value_on_a_rank, one_value_on_all, alone_it_is_batch_norm,
+    nothing_after_close, kept_gradient_tensors, given_communicator, in_evaluation,
+    state_dict_names, images_float64, images_float32, one_value_on_a_rank,
+    one_value_on_all, alone_it_is_batch_norm,
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from checking import refusal
@@ -244,6 +245,16 @@ def evaluated(ranks):
 # ------------------------------------------------------------------ what is refused
 
 
+class Opaque(nn.Linear):
+    """Its output is of a class that minicnn does not know."""
+
+    def __init__(self):
+        super().__init__(1, 1)
+
+    def forward(self, x):
+        return SimpleNamespace(scores=super().forward(x))
+
+
 def refusals(ranks):
     """One message on all ranks."""
     first, r = ranks.is_first, ranks.rank
@@ -275,6 +286,7 @@ def refusals(ranks):
         "drift": refusal(fitted, shuffled(), callbacks=[Drift()]),
         "sampler": refusal(training.evaluate, network(), sampled),
         "error of rank 0": refusal(dist.from_first, lambda: 1 // 0),
+        "no output": refusal(dist.DistributedDataParallel(Opaque()).train(), mc.ones(2, 1)),
         "no tensor": refusal(dist.DistributedDataParallel(nn.Linear(1, 1)).train(), 3),
     }
 

@@ -1,7 +1,7 @@
 // The activation functions that other kernels apply on their way (equations relu, relu6, silu,
 // hardswish), chosen by a number: ACTIVATIONS in epilogue.py.
 
-const int NONE = 0, RELU = 1, RELU6 = 2, SILU = 3, HARDSWISH = 4;
+enum { NONE = 0, RELU = 1, RELU6 = 2, SILU = 3, HARDSWISH = 4 };
 
 // σ(x) = 1 / (1 + e^(−x)). e^(−|x|) cannot overflow, and e/(1 + e) keeps the small values that
 // 1 − 1/(1 + e) loses.

@@ -41,7 +41,7 @@ struct half {
          i += (Index)gridDim.x * blockDim.x)
 
 // THREADS of launching.py: sums over a block are written for blocks of this size.
-const int BLOCK = 256;
+enum { BLOCK = 256 };
 
 // Σ of the block's values; all its threads must call it, and all receive the sum.
 //

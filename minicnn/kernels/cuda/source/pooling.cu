@@ -29,7 +29,7 @@ extern "C" __global__ void max_pool2d(const Real* __restrict__ x, Real* __restri
         Index q = window % out_w, p = window / out_w % out_h;
         Index top = p * stride_h - padding_h, left = q * stride_w - padding_w;
         const Real* map = x + window / (out_w * out_h) * height * width;
-        Best best = {-INFINITY, -1};
+        Best best = {log(Number(0)), -1};  // −∞
         for (Index i = 0; i < kh; ++i) {
             Index h = top + i * dilation_h;
             if (h < 0 || h >= height) continue;

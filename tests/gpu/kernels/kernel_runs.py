@@ -1,0 +1,145 @@
+"""Every kernel at least once, on small arrays, with two blocks where a grid has a loop.
+
+For what all kernels must have in common: no step beyond an array, no race, 64-bit indices. Whether
+their results are right is tested elsewhere.
+"""
+
+import os
+import sys
+
+import numpy as np
+from kernel_checks import drawn
+
+from minicnn.kernels.cuda import (
+    activation,
+    channels,
+    convolution,
+    launching,
+    maps,
+    pooling,
+    products,
+)
+
+LAUNCHED = set()  # the kernels that runs have used
+
+
+def convolutions(dtype):
+    for groups, f, kernel, stride, padding, dilation, out in (
+        (1, 5, (3, 2), (2, 1), (1, 1), (1, 2), (4, 9)),
+        (2, 4, (1, 1), (1, 1), (0, 0), (1, 1), (7, 9)),
+        (4, 8, (3, 3), (2, 2), (1, 2), (1, 1), (4, 6)),
+    ):
+        x, w, delta, b = drawn(
+            f, dtype, (3, 4, 7, 9), (f, 4 // groups, *kernel), (3, f, *out), (f,)
+        )
+        options = stride, padding, dilation, groups
+        yield convolution.conv2d(x, w, *options, b, (b, b, b), delta, "relu6")
+        yield convolution.conv2d_input_gradient(delta, w, (7, 9), *options)
+        yield convolution.conv2d_weight_gradient(delta, x, kernel, *options)
+
+
+def pools(dtype):
+    x, delta = drawn(0, dtype, (3, 2, 7, 20), (3, 2, 4, 7))
+    window = (3, 4), (2, 3), (1, 2), (1, 1), (4, 7)
+    y, argmax = pooling.max_pool2d(x, *window)
+    yield from (y, argmax, pooling.max_pool2d_gradient(delta, argmax, (7, 20)))
+    # All maxima in one place: as many threads as can be want to write there.
+    yield pooling.max_pool2d_gradient(delta, np.full_like(argmax, 139), (7, 20))
+    divisors = np.arange(1, 29).reshape(4, 7).astype(dtype)
+    yield pooling.avg_pool2d(x, *window[:3], divisors)
+    yield pooling.avg_pool2d_gradient(delta, (7, 20), *window[:3], divisors)
+    yield from pooling.adaptive_max_pool2d(x, (4, 7))
+    yield pooling.adaptive_avg_pool2d(x, (4, 7))
+    yield pooling.adaptive_avg_pool2d_gradient(delta, (7, 20))
+
+
+def one_number_a_map(dtype):
+    x, delta, scale = drawn(0, dtype, (3, 2, 5, 70), (3, 2, 5, 70), (3, 2, 1, 1))
+    yield from (maps.map_means(x), maps.scale_maps(x, scale))
+    yield from maps.scale_maps_gradient(delta, x, scale)
+
+
+def normalizations(dtype):
+    for shape in ((3, 2, 350), (2, 3, 5)):  # by several blocks, and by one
+        x, delta, a, b, c = drawn(0, dtype, shape, shape, *[(shape[1],)] * 3)
+        yield from channels.channel_moments(x)
+        yield from channels.channel_normalize(x, a, b, c, a)
+        yield from channels.channel_sums(delta, x)
+        yield channels.channel_gradient(delta, x, a, b, c)
+        for act, shortcut in (("silu", False), ("relu", True)):
+            y, mean, var = channels.norm_act(x, a, b, 1e-2, None, act, x if shortcut else None)
+            yield y
+            gradients = channels.norm_act_gradient(
+                delta, x, y, a, b, 1e-2, False, mean, var, act, shortcut
+            )
+            yield from gradients[: 3 + shortcut]
+
+
+def activations(dtype):
+    x, delta = drawn(0, dtype, (600,), (600,))
+    for name in ("logistic", "relu", "relu6", "silu", "hardsigmoid", "hardswish"):
+        yield getattr(activation, name)(x)
+        yield getattr(activation, f"{name}_gradient")(delta, x)
+    yield activation.normal_cdf(x)
+
+
+def linear_layers(dtype):
+    x, w, b, delta = drawn(0, dtype, (3, 5), (4, 5), (4,), (3, 4))
+    yield products.linear(x, w, b)
+    yield products.linear_input_gradient(delta, w)
+    yield products.linear_weight_gradient(delta, x)
+
+
+RUNS = {
+    run.__name__: run
+    for run in (
+        convolutions,
+        pools,
+        one_number_a_map,
+        normalizations,
+        activations,
+        linear_layers,
+    )
+}
+
+
+def noting(function):
+    """`launching._function`, noting what it was asked for."""
+
+    def found(raw_module, file, kernel, dtype, wide):
+        LAUNCHED.add(kernel)
+        return function(raw_module, file, kernel, dtype, wide)
+
+    return found
+
+
+def results(name, dtype, patch):
+    """The arrays of a run, with no more than two blocks, two slices and two images at a time."""
+    patch.setattr(launching.blocks_for, "__defaults__", (2,))
+    patch.setattr(channels, "VALUES_OF_A_BLOCK", 400)
+    patch.setattr(convolution, "WORKSPACE_BYTES", 2**14)
+    patch.setattr(launching, "_function", noting(launching._function))
+    return list(RUNS[name](dtype))
+
+
+def misplaced(source):
+    """`launching.source`, with many kernels writing one entry too far: the sanitizer must see it."""
+
+    def found(name):
+        return source(name).replace("y[i] =", "y[i + 1] =")
+
+    return found
+
+
+if __name__ == "__main__":
+    # All of them with AddressSanitizer: it ends the process at the first step beyond an array.
+    import pytest
+    from emulated_launches import emulated_launches
+
+    assert os.environ["EMULATION_SANITIZE"] == "1"
+    for run in RUNS:
+        with emulated_launches(), pytest.MonkeyPatch.context() as monkeypatch:
+            if sys.argv[1:] == ["planted"]:
+                monkeypatch.setattr(launching, "source", misplaced(launching.source))
+            results(run, "float32", monkeypatch)
+    print("kernels without a step beyond an array:", len(LAUNCHED))
