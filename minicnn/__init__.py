@@ -1,5 +1,12 @@
 """minicnn: convolutional networks to learn from, in PyTorch's words.
 
+Names, arguments, defaults and edge cases are PyTorch's, wherever PyTorch has the thing; it is also
+what these functions are tested against. Functions take tensors of any shape and any dtype unless
+they say otherwise; two tensors broadcast, and mixed dtypes promote, as in PyTorch. Arguments are
+checked before anything is computed. What does not fit raises `ShapeError` (sizes), `DtypeError` (a
+wrong dtype or type), `IndexRangeError` (a dimension or index that is not there) or `ArgumentError`
+(another value that is not supported), all of `minicnn.checks`; the text says what to try.
+
 >>> import minicnn as mc
 >>> x = mc.tensor([1.0, 2.0, 3.0], requires_grad=True)
 >>> (x * x).sum().backward()
@@ -8,7 +15,9 @@ tensor([2., 4., 6.])
 """
 
 from minicnn import (
+    amp,
     autograd,
+    cuda,
     data,
     distributed,
     equations,
@@ -29,6 +38,7 @@ from minicnn.creation import (
     as_tensor,
     empty,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     linspace,
@@ -42,6 +52,7 @@ from minicnn.creation import (
     zeros,
     zeros_like,
 )
+from minicnn.device import Device as device
 from minicnn.dtypes import bool, float16, float32, float64, int32, int64, uint8
 from minicnn.functions.comparisons import all, allclose, any, eq, equal, ge, gt, isnan, le, lt, ne
 from minicnn.functions.einsum import einsum

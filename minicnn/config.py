@@ -8,6 +8,7 @@ from importlib import metadata
 import numpy as np
 
 from minicnn._version import __version__
+from minicnn.gpu import device_count
 from minicnn.kernels import names, variants
 from minicnn.kernels.threads import available_threads, blas_libraries, get_num_threads
 
@@ -57,7 +58,7 @@ def show_config():
             "processor": _processor(),
             "vectors": _vectors(),
             "platform": platform.platform(),
-            "devices": "cpu",
+            "devices": ", ".join(["cpu", *(f"cuda:{i}" for i in range(device_count()))]),
         }
     )
 

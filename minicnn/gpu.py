@@ -137,6 +137,27 @@ def _out_of_memory(cupy, number, error):
     )
 
 
+def pinned(array):
+    """A copy of a NumPy array in memory that is locked, so that a GPU reads it by itself."""
+    gpu_arrays()
+    import cupyx
+
+    copy = cupyx.empty_pinned(array.shape, array.dtype)
+    copy[...] = array
+    return copy
+
+
+def is_pinned_memory(array):
+    """Whether a NumPy array is one of `pinned`, or a view of one."""
+    cupy = sys.modules.get("cupy")
+    if cupy is None or not isinstance(array, np.ndarray):
+        return False
+    owner = array
+    while owner is not None and isinstance(owner, (np.ndarray, memoryview)):
+        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+    return isinstance(owner, cupy.cuda.PinnedMemoryPointer)
+
+
 def number_of(array):
     """The number of the GPU that an array of CuPy lies on."""
     return array.device.id

@@ -34,7 +34,7 @@ _METHODS = {
     comparisons: "eq ne lt le gt ge isnan all any equal allclose",
     logic: "bitwise_and bitwise_or bitwise_xor bitwise_not logical_and logical_or logical_xor "
     "logical_not",
-    conversions: "to cpu cuda type_as clone contiguous item tolist numpy",
+    conversions: "to cpu cuda pin_memory is_pinned type_as clone contiguous item tolist numpy",
     in_place: "copy_ fill_ zero_ add_ sub_ mul_ div_ floor_divide_ remainder_ pow_ neg_ abs_ sign_ "
     "exp_ log_ sqrt_ square_ sin_ cos_ tanh_ sigmoid_ relu_ clamp_ masked_fill_ cumsum_ "
     "bitwise_and_ bitwise_or_ bitwise_xor_ bitwise_not_",

@@ -3,10 +3,11 @@
 import numpy as np
 
 from minicnn.arrays import on_host
-from minicnn.checks import ArgumentError, DtypeError, GraphError
+from minicnn.checks import ArgumentError, DeviceError, DtypeError, GraphError
 from minicnn.device import as_device
 from minicnn.dtypes import as_dtype, is_floating
 from minicnn.functions.operands import tensor_only
+from minicnn.gpu import is_pinned_memory, pinned
 from minicnn.ops.arithmetic import Cast, Clone, ToDevice
 from minicnn.tensor import Tensor, apply
 
@@ -156,6 +157,40 @@ def numpy(input, *, force=False):
             "it there first, x.cpu().numpy()"
         )
     return on_host(input.array)
+
+
+def pin_memory(input, device=None):
+    """A copy in memory of the host that a GPU reads by itself, while the host does something else.
+
+    Such memory is locked; there should be a few batches of it, not a data set. Itself where it is
+    pinned already.
+
+    Raises:
+        DeviceError: the tensor is on a GPU, or there is none.
+    """
+    if input.is_cuda:
+        raise DeviceError(
+            f"pin_memory: only tensors in main memory are pinned, this one is on {input.device}"
+        )
+    return input if is_pinned(input) else Tensor(pinned(input.array))
+
+
+def is_pinned(input):
+    """Whether the tensor is in memory of the host that a GPU reads by itself."""
+    return is_pinned_memory(input.array)
+
+
+def of_tensors(function, value):
+    """`value`, nested dictionaries, lists and tuples, with ``function(t)`` for each tensor t."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: of_tensors(function, v) for key, v in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[of_tensors(function, v) for v in value])
+    if type(value) in (list, tuple):
+        return type(value)(of_tensors(function, v) for v in value)
+    return value
 
 
 def as_array(input, dtype=None, copy=None):

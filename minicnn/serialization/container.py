@@ -18,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from minicnn.checks import ArgumentError, DtypeError, closest
-from minicnn.device import as_device
+from minicnn.device import CPU, as_device
+from minicnn.functions.conversions import of_tensors
 from minicnn.serialization import pytorch
 from minicnn.serialization.atomic import as_path, atomic_write
 from minicnn.serialization.tree import RESERVED_NAME, DamagedTree, decode, encode, parse
@@ -136,7 +137,8 @@ def load(f, map_location=None, *, weights_only=None, mmap=None):
 
     Args:
         f: the file's name, a string or a path, or a file open for reading bytes.
-        map_location: where the tensors go: None (the same) or ``"cpu"``.
+        map_location: the device that the tensors go to, such as ``"cuda"``; None: the CPU. (A file
+            of minicnn's does not say where tensors were; of PyTorch's it is not asked.)
         weights_only: None (the same) or True. False, which lets PyTorch execute what a file holds,
             is refused.
         mmap: True leaves the tensors of a PyTorch file in the file until they are used, which saves
@@ -149,13 +151,13 @@ def load(f, map_location=None, *, weights_only=None, mmap=None):
         dictionary of tensors by name. For a PyTorch file what it holds, kinds of dictionary as
             plain ones, parameters as tensors; tensors that share memory still share it. bfloat16,
             which minicnn does not have, becomes float32, in which every bfloat16 has a place.
-            Tensors are on the CPU and do not require grad.
+            Tensors do not require grad.
 
     Raises:
         FileNotFoundError: there is no such file.
         ArgumentError: not a file of these kinds, or a damaged one; one written by a newer minicnn;
             a PyTorch file that holds something else than what is named above;
-            ``weights_only=False``; another device than the CPU.
+            ``weights_only=False``; a device that is not there.
         DtypeError: a tensor of a dtype that minicnn does not have, such as int8.
 
     >>> import minicnn as mc, os, tempfile
@@ -164,24 +166,25 @@ def load(f, map_location=None, *, weights_only=None, mmap=None):
     >>> load(path)
     {'conv1.weight': tensor([[1., 1.]]), 'conv1.bias': tensor([0.])}
     """
-    _check_options(f, map_location, weights_only, mmap)
+    device = _check_options(f, map_location, weights_only, mmap)
     if not _is_open_file(f, "read"):
         path = as_path("load", f)
         _check_is_file(path)
-        return _load(path, repr(str(path)), mmap)
-    _check_is_binary("load", f)
-    with _on_disk(f) as path:
-        return _load(path, _name_of(f))
+        found = _load(path, repr(str(path)), mmap)
+    else:
+        _check_is_binary("load", f)
+        with _on_disk(f) as path:
+            found = _load(path, _name_of(f))
+    return found if device == CPU else of_tensors(lambda t: t.to(device), found)
 
 
 def _check_options(f, map_location, weights_only, mmap):
-    if map_location is not None:
-        if not isinstance(map_location, str):
-            raise DtypeError(
-                "load: map_location must be None or 'cpu', the only device there is; got a "
-                f"{type(map_location).__name__}"
-            )
-        as_device(map_location)
+    if map_location is not None and not isinstance(map_location, str):
+        raise DtypeError(
+            "load: map_location must be None or 'cpu', or the name of another device, such as "
+            f"'cuda'; got a {type(map_location).__name__}"
+        )
+    device = CPU if map_location is None else as_device(map_location)
     if weights_only not in (None, True):
         raise ArgumentError(
             f"load: weights_only must be True or None, got {weights_only!r}: minicnn never "
@@ -192,6 +195,7 @@ def _check_options(f, map_location, weights_only, mmap):
         raise ArgumentError(
             f"load: mmap=True needs the name of a file, got a {type(f).__name__}; leave mmap out"
         )
+    return device
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ import math
 
 import numpy as np
 
+from minicnn.arrays import on_host
 from minicnn.checks import ArgumentError, DtypeError
 from minicnn.dtypes import DTYPES
 from minicnn.tensor import Tensor
@@ -62,7 +63,7 @@ def _encode(value, path, arrays):
     if kind is float:
         return value if math.isfinite(value) else {"float": repr(value)}
     if isinstance(value, Tensor):
-        return {"tensor": _take_out(value.array, path, arrays)}
+        return {"tensor": _take_out(on_host(value.array), path, arrays)}
     if kind is np.ndarray:
         return {"array": _take_out(value, path, arrays)}
     if isinstance(value, np.generic):

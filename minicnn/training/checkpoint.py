@@ -1,8 +1,10 @@
 """Checkpoints: all that a training run needs to go on as if it had never stopped."""
 
 from minicnn.checks import ArgumentError, DtypeError
+from minicnn.device import Device
 from minicnn.distributed import world
-from minicnn.random import Generator, default_generator
+from minicnn.gpu import device_count
+from minicnn.random import Generator, default_generator, default_generator_of, gpu_generators
 from minicnn.serialization import load, save
 
 FORMAT, VERSION = "minicnn checkpoint", 1
@@ -33,6 +35,7 @@ def save_checkpoint(
     See `load_checkpoint` for an example.
     """
     states = {"default": default_generator.get_state()}
+    states |= {str(device): g.get_state() for device, g in gpu_generators().items()}
     for name, generator in _checked_generators("save_checkpoint", generators).items():
         states[name] = generator.get_state()
     content = {
@@ -102,7 +105,11 @@ def load_checkpoint(path, *, model, optimizer=None, scheduler=None, generators=N
     # The model comes last: that its state fits is known by now, while the others may still object.
     _load_all([(value, stored[part]) for part, value in parts.items()])
     model.load_state_dict(stored["model"])
-    default_generator.set_state(stored["generators"]["default"])
+    for key, state in stored["generators"].items():
+        if key == "default":
+            default_generator.set_state(state)
+        elif _is_of_gpu(key) and int(key[5:]) < device_count():
+            default_generator_of(Device(key)).set_state(state)
     for key, generator in generators.items():
         generator.set_state(stored["generators"][key])
     return {"position": stored["position"], "extra": stored["extra"]}
@@ -238,8 +245,13 @@ def _checked_generators(operation, generators):
     return generators
 
 
+def _is_of_gpu(key):
+    """Whether a generator's name is that of a GPU, whose default generator it is."""
+    return key.startswith("cuda:") and key[5:].isdecimal()
+
+
 def _check_generators(name, states, generators):
-    known = sorted({*states, "default"} - {"default"})
+    known = sorted({k for k in states if not _is_of_gpu(k)} - {"default"})
     if generators and sorted({*generators} - {"default"}) != known:
         raise ArgumentError(
             f"{name} holds the generators {known}, and {sorted(generators)} were given; "

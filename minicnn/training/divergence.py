@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from minicnn.device import computed
 from minicnn.modes import no_grad
 
 
@@ -73,4 +74,4 @@ def first_layer_not_finite(model, inputs):
 
 
 def _finite(tensor):
-    return bool(np.isfinite(tensor.array).all())
+    return bool(computed("fit", lambda a: np.isfinite(a).all(), tensor.array))

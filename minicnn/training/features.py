@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn import nn
+from minicnn.arrays import on_host
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, closest, integer
 from minicnn.modes import no_grad
 from minicnn.tensor import Tensor
@@ -114,7 +115,7 @@ def features(model, loader, layer=None):
     found, count = [], 0
 
     def hook(_, inputs):
-        found.append(np.array(inputs[0].array.reshape(len(inputs[0]), -1)))
+        found.append(np.array(on_host(inputs[0].array).reshape(len(inputs[0]), -1)))
 
     handle = module_called("features", model, name).register_forward_pre_hook(hook)
     try:
@@ -244,7 +245,7 @@ def principal_components(vectors, k=2):
 
 def _as_array(name, value):
     """As an array of float64: squares of small differences need the digits."""
-    array = np.asarray(value.detach().array if isinstance(value, Tensor) else value)
+    array = np.asarray(on_host(value.array) if isinstance(value, Tensor) else value)
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"{name} must hold numbers, got dtype {array.dtype}")
     return array.astype(np.float64)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn import nn
+from minicnn.arrays import on_host
 from minicnn.autograd import grad
 from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError
 from minicnn.functions.elementwise import relu
@@ -112,8 +113,8 @@ def _maps_and_scores(model, images, layer):
 
 def _checked_classes(classes, scores):
     if classes is None:
-        return scores.array.argmax(1)
-    chosen = np.asarray(classes.array if isinstance(classes, Tensor) else classes)
+        return on_host(scores.array).argmax(1)
+    chosen = np.asarray(on_host(classes.array) if isinstance(classes, Tensor) else classes)
     if chosen.dtype.kind not in "iu":
         raise DtypeError(f"grad_cam: classes must be integers, got {chosen.dtype}")
     n, known = scores.shape

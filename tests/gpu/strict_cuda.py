@@ -189,11 +189,17 @@ RUNTIME = {
 
 MEMORY = {"OutOfMemoryError": OutOfMemoryError, "MemoryPool": MemoryPool}
 
+
+class PinnedMemoryPointer(bytearray):
+    """Memory of the host that the GPU reads by itself."""
+
+
 CUDA = {
     "Device": Device,
     "Event": Event,
     "Stream": Stream,
     "MemoryPool": MemoryPool,
+    "PinnedMemoryPointer": PinnedMemoryPointer,
     "get_current_stream": get_current_stream,
     "get_elapsed_time": get_elapsed_time,
     "is_available": is_available,
@@ -201,13 +207,11 @@ CUDA = {
 }
 
 
-class pinned(np.ndarray):
-    """Memory of the host that the GPU reads by itself."""
-
-
 def empty_pinned(shape, dtype=float, order="C"):
     Machines.now.check()
-    return np.empty(shape, dtype, order).view(pinned)
+    count = int(np.prod(shape))
+    memory = PinnedMemoryPointer(max(1, count * np.dtype(dtype).itemsize))
+    return np.frombuffer(memory, dtype, count).reshape(shape, order=order)
 
 
 def scatter_add(a, slices, value):

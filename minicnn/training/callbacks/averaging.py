@@ -2,11 +2,8 @@
 
 from contextlib import contextmanager
 
-import numpy as np
-
 from minicnn.checks import ArgumentError
 from minicnn.dtypes import is_floating
-from minicnn.tensor import Tensor
 from minicnn.training.callbacks.callback import Callback
 
 
@@ -42,12 +39,11 @@ class WeightAveraging(Callback):
 
     def on_step_end(self, run):
         for name, new in run.model.state_dict().items():
-            mean = self.weights[name].array
+            mean = self.weights[name]
             if is_floating(mean.dtype):
-                mean *= mean.dtype.type(self.decay)
-                mean += mean.dtype.type(1 - self.decay) * new.array
+                mean.mul_(self.decay).add_(new, alpha=1 - self.decay)
             else:
-                mean[...] = new.array
+                mean.copy_(new)
 
     @contextmanager
     def applied(self, model):
@@ -63,8 +59,13 @@ class WeightAveraging(Callback):
         return {"weights": self.weights}
 
     def load_state_dict(self, state):
-        self.weights = state["weights"]
+        # Beside the weights of the run, wherever the file was read to.
+        homes = {} if self.weights is None else self.weights
+        self.weights = {
+            name: t.to(homes[name].device) if name in homes else t
+            for name, t in state["weights"].items()
+        }
 
 
 def _copy(state):
-    return {name: Tensor(np.array(value.array)) for name, value in state.items()}
+    return {name: value.detach().clone() for name, value in state.items()}

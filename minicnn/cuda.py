@@ -1,0 +1,170 @@
+"""GPUs: which there are, what is in their memory, when they are ready: as ``torch.cuda``.
+
+>>> import minicnn as mc
+>>> mc.cuda.is_available() == (mc.cuda.device_count() > 0)
+True
+"""
+
+import sys
+
+from minicnn.checks import ArgumentError, OutOfMemoryError
+from minicnn.device import as_device
+from minicnn.gpu import device_count, gigabytes, gpu_arrays, on_gpu
+from minicnn.random import default_generator_of, seed_gpus
+
+__all__ = [
+    "OutOfMemoryError",
+    "current_device",
+    "device",
+    "device_count",
+    "empty_cache",
+    "get_device_capability",
+    "get_device_name",
+    "get_rng_state",
+    "is_available",
+    "manual_seed",
+    "manual_seed_all",
+    "mem_get_info",
+    "memory_allocated",
+    "memory_reserved",
+    "memory_summary",
+    "set_device",
+    "set_rng_state",
+    "synchronize",
+]
+
+
+def is_available():
+    """Whether there is a GPU that minicnn can compute on."""
+    return device_count() > 0
+
+
+def _number(operation, device):
+    """The number of a GPU named by its number, its name, or None for the current one."""
+    found = as_device("cuda" if device is None else device)
+    if found.type != "cuda":
+        raise ArgumentError(f"{operation}: expected a GPU such as 'cuda:0', got {str(device)!r}")
+    return found.index
+
+
+def current_device():
+    """The number of the GPU that ``"cuda"`` means."""
+    return _number("current_device", None)
+
+
+def set_device(device):
+    """Make a GPU the one that ``"cuda"`` means, for this thread."""
+    number = _number("set_device", device)
+    gpu_arrays().cuda.runtime.setDevice(number)
+
+
+class device:
+    """Inside ``with mc.cuda.device(1):`` that GPU is the one that ``"cuda"`` means."""
+
+    def __init__(self, device):
+        self.idx = _number("device", device)
+
+    def __enter__(self):
+        self._place = on_gpu(self.idx)
+        self._place.__enter__()
+
+    def __exit__(self, *error):
+        self._place.__exit__(*error)
+
+
+def synchronize(device=None):
+    """Wait until a GPU has done all that it was asked: for measuring times.
+
+    Operations return when the GPU knows what to do, not when it is done.
+    """
+    number = _number("synchronize", device)
+    gpu_arrays().cuda.Device(number).synchronize()
+
+
+def get_device_name(device=None):
+    """What the maker calls a GPU."""
+    number = _number("get_device_name", device)
+    return gpu_arrays().cuda.runtime.getDeviceProperties(number)["name"].decode()
+
+
+def get_device_capability(device=None):
+    """(major, minor) of a GPU's compute capability."""
+    number = _number("get_device_capability", device)
+    known = gpu_arrays().cuda.runtime.getDeviceProperties(number)
+    return known["major"], known["minor"]
+
+
+# ------------------------------------------------------------------------------ its memory
+
+
+def _pool(number):
+    cupy = gpu_arrays()
+    with cupy.cuda.Device(number):
+        pool = cupy.get_default_memory_pool()
+        return pool.used_bytes(), pool.total_bytes()
+
+
+def memory_allocated(device=None):
+    """The bytes of a GPU's memory that tensors hold."""
+    return _pool(_number("memory_allocated", device))[0]
+
+
+def memory_reserved(device=None):
+    """The bytes of a GPU's memory that minicnn holds: those of tensors, and some kept for later."""
+    return _pool(_number("memory_reserved", device))[1]
+
+
+def mem_get_info(device=None):
+    """(free, total) bytes of a GPU's memory, whoever holds it."""
+    with on_gpu(_number("mem_get_info", device)):
+        return gpu_arrays().cuda.runtime.memGetInfo()
+
+
+def empty_cache():
+    """Give the memory that no tensor uses back to the GPUs, for other programs."""
+    cupy = sys.modules.get("cupy")
+    if cupy is None:
+        return  # nothing was ever taken
+    for number in range(device_count()):
+        with cupy.cuda.Device(number):
+            cupy.get_default_memory_pool().free_all_blocks()
+
+
+def memory_summary(device=None, abbreviated=False):
+    """What is in a GPU's memory, as a text of a few lines.
+
+    Args:
+        device: the GPU, its name or number; None: the current one.
+        abbreviated: taken, and of no effect: there are four lines.
+    """
+    number = _number("memory_summary", device)
+    used, held = _pool(number)
+    free, total = mem_get_info(number)
+    return (
+        f"cuda:{number} ({get_device_name(number)})\n"
+        f"  held by tensors        {gigabytes(used)}\n"
+        f"  kept for later tensors {gigabytes(held - used)}\n"
+        f"  free                   {gigabytes(free)}\n"
+        f"  in all                 {gigabytes(total)}"
+    )
+
+
+# ----------------------------------------------------------------------- its random numbers
+
+
+def manual_seed(seed):
+    """Seed the random numbers that are drawn on GPUs; ``minicnn.manual_seed`` does so, too."""
+    seed_gpus(seed)
+
+
+manual_seed_all = manual_seed
+
+
+def get_rng_state(device="cuda"):
+    """The state of the stream of random numbers of a GPU: a dictionary of integers."""
+    return default_generator_of(as_device(device)).get_state()
+
+
+def set_rng_state(new_state, device="cuda"):
+    """Continue where `get_rng_state` was called."""
+    default_generator_of(as_device(device)).set_state(new_state)
