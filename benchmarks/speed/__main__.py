@@ -1,4 +1,4 @@
-"""minicnn beside PyTorch on the CPU: operations, networks, first step, memory, growth.
+"""minicnn beside PyTorch on the CPU: operations, networks, first step, memory, growth, graph.
 
     python benchmarks/speed                              everything, about half an hour
     python benchmarks/speed --parts training inference   some of it; what is not run is kept
@@ -32,7 +32,9 @@ from rich.console import Console
 from turns import HERE, Worker, WorkerFailed, in_turn
 
 FORMATS = ("contiguous", "channels_last")
-PARTS = ("limit", "operations", "training", "inference", "peers", "first", "memory", "growth")
+PARTS = (
+    "limit", "operations", "training", "inference", "peers", "first", "memory", "growth", "engine",
+)  # fmt: skip
 
 
 def parse_arguments():
@@ -158,6 +160,13 @@ class Suite:
             "minicnn": statistics.median(warm["minicnn"]),
             "torch": statistics.median(warm["torch"]),
             "minicnn, nothing compiled yet": statistics.median(cold),
+        }
+
+    def engine(self):
+        """Microseconds for `relu` of one number, forward and backward."""
+        return {
+            library: self.separate("separate.py", "engine", library, str(self.threads))
+            for library in ("minicnn", "torch")
         }
 
     def memory(self):

@@ -88,6 +88,20 @@ def memory_table(rows):
     return lines
 
 
+def engine_table(rows):
+    ours, theirs = rows["minicnn"], rows["torch"]
+    lines = [
+        "| `relu` of one number, forward + backward | minicnn, µs | of which NumPy | torch, µs |",
+        "|---|---|---|---|",
+    ]
+    for part, text in (
+        ("chain", "one of 50 in a chain"),
+        ("alone", "alone, with its `backward()`"),
+    ):
+        lines.append(f"| {text} | {ours[part]:.1f} | {ours['numpy']:.1f} | {theirs[part]:.1f} |")
+    return lines
+
+
 def growth_table(rows):
     return compared(rows, "training step of a residual network", ["minicnn", "torch contiguous"])
 
@@ -106,6 +120,10 @@ HEADINGS = {
         "Memory",
         "The most that a process had resident in two training steps; the rise is that above what "
         "it had after its imports.",
+    ),
+    "engine": (
+        "What the graph costs",
+        "Python that every operation runs, beside what is computed.",
     ),
     "growth": ("Growth", "ResNet-18 at batches and at image sizes; networks of other depths."),
 }
