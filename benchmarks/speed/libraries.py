@@ -142,10 +142,10 @@ class PyTorch(PyTorchLike):
 
 
 class DeZero:
-    """A framework for learners, too; LeNet only. NumPy 2 has lost two names that it uses."""
+    """A framework for learners, too; LeNet only. NumPy 2 has lost a name that it uses."""
 
     def __init__(self, threads):
-        np.int, np.bool = int, bool
+        np.int = int
         import dezero
         import dezero.functions
         import dezero.layers

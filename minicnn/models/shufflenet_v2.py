@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from minicnn import nn
 from minicnn.checks import ArgumentError, one_of
-from minicnn.functions.shaping import cat
+from minicnn.functions.shaping import stack
 from minicnn.models.inputs import check_images
 from minicnn.models.registry import register
 from minicnn.models.weights import build
@@ -122,8 +122,9 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x):
         first, second = x.chunk(2, dim=1) if self.stride == 1 else (x, x)
-        out = cat((self.branch1(first), self.branch2(second)), dim=1)
-        return nn.functional.channel_shuffle(out, 2)
+        # Put together and shuffled in two groups, a map of each half comes in turn: so they are
+        # written to their places at once, (N, oup/2, 2, H, W), instead of being moved there later.
+        return stack((self.branch1(first), self.branch2(second)), dim=2).flatten(1, 2)
 
 
 class ShuffleNetV2(nn.Module):

@@ -122,3 +122,18 @@ def test_a_bit_more_threads_change_no_bit():
         mc.set_num_threads(before)
     for other in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("cut", [np.s_[:, 3:40], np.s_[::2], np.s_[:1, ::3], np.s_[:, :, ::-1]])
+@pytest.mark.parametrize("images", [1, 4])
+def test_parts_of_larger_images(cut, images, rng):
+    """Where an image's maps follow each other, they are read in place; else they are copied."""
+    x = rng.standard_normal((images, 48, 9, 9)).astype(np.float32)
+    part = x[cut]
+    w = rng.standard_normal((20, part.shape[1], 1, 1)).astype(np.float32)
+    options = (1, 1), (0, 0), (1, 1), 1
+    found = find("conv2d")(part, w, *options)
+    np.testing.assert_array_equal(found, find("conv2d")(part.copy(), w, *options))
+    with kernels("plain"):
+        expected = find("conv2d")(part, w, *options)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -14,6 +14,7 @@ The work is cut into pieces whose operands stay in the cache of one core (256 kB
 
 import numpy as np
 from numba import prange
+from numpy.lib.stride_tricks import as_strided
 
 from minicnn.kernels import plain
 from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd, winograd_gradient
@@ -190,6 +191,20 @@ def _run(lines, sizes, offset, packed, start, y, kind, length, pitch, out, targe
     )
 
 
+def _in_a_line(x):
+    """Images (N, C, H, W) as a flat array, and how far it is from each to the next.
+
+    Some maps of larger images, which `chunk` gives, are left where they are.
+    """
+    maps = x[0]
+    if len(x) == 1 or not maps.flags.c_contiguous or x.strides[0] < maps.nbytes:
+        return np.ascontiguousarray(x).reshape(-1), maps.size
+    distance = x.strides[0] // x.itemsize
+    if distance == maps.size:
+        return x.reshape(-1), distance
+    return as_strided(x, ((len(x) - 1) * distance + maps.size,), (x.itemsize,)), distance
+
+
 def _every_entry(kernel):
     return np.arange(kernel[0] * kernel[1])
 
@@ -236,11 +251,12 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     room = _LANES[kind]
     if lines.copied or lines.length < room:
         source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind + room)
+        image = c * lines.plane
     else:
-        source = np.ascontiguousarray(x).reshape(-1)
+        source, image = _in_a_line(x)
     packed = packed_weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
     start = start.reshape(groups, f // groups)
-    sizes = n, c * lines.plane, per_group * lines.plane
+    sizes = n, image, per_group * lines.plane
     oh, ow = lines.out
     target = f * oh * ow, oh * ow, ow, 1, 0
     _run(

@@ -20,18 +20,15 @@ def lay_out_plane(x, x0, height, width, lines, start, before, parts, rows, pitch
         for r in range(rows):
             target = start + (part * rows + r) * pitch
             y = r * down + part // across - before[0]
+            if fill:
+                clear_line(pitch, lines, target)
             if y < 0 or y >= height:
-                if fill:
-                    clear_line(pitch, lines, target)
                 continue
             column = part % across - before[1]
             # Places first … last − 1 of the line hold pixels, the others padding.
             first = min(max(0, -(column // across)), pitch)
             last = max(first, min(pitch, (width - 1 - column) // across + 1))
             source, begin = x0 + y * width + first * across + column, target + first
-            if fill:
-                clear_line(first, lines, target)
-                clear_line(pitch - last, lines, target + last)
             if across == 1:
                 copy_line(last - first, x, source, lines, begin)
             else:

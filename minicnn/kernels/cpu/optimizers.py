@@ -56,15 +56,11 @@ def _sgd(addresses, sizes, undamped, options, kind, parts):
             if kind == 0:
                 for q in range(np.uint64(first), np.uint64(last)):
                     w[q] -= lr * (sign * grad[q] + decay * w[q])
-            elif kind == 1:
-                for q in range(np.uint64(first), np.uint64(last)):
-                    v[q] = momentum * v[q] + share * (sign * grad[q] + decay * w[q])
-                    w[q] -= lr * v[q]
-            else:
-                for q in range(np.uint64(first), np.uint64(last)):
-                    g = sign * grad[q] + decay * w[q]
-                    v[q] = momentum * v[q] + share * g
-                    w[q] -= lr * (g + momentum * v[q])
+                continue
+            for q in range(np.uint64(first), np.uint64(last)):
+                g = sign * grad[q] + decay * w[q]
+                v[q] = momentum * v[q] + share * g
+                w[q] -= lr * (g + momentum * v[q] if kind == 2 else v[q])
 
 
 @jit
