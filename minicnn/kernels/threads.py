@@ -9,7 +9,6 @@ it, since each of them uses all cores.
 """
 
 import os
-import sys
 import threading
 from functools import cache
 
@@ -39,8 +38,8 @@ def available_threads():
 def set_num_threads(num_threads):
     """Let kernels and large matrix products use so many threads, from now on, in this process.
 
-    Numba's kernels cannot have more than it started with (the number of cores, or the variable
-    NUMBA_NUM_THREADS).
+    Kernels cut their work into so many parts. Numba cannot have more threads for them than it
+    started with (the number of cores, or the variable NUMBA_NUM_THREADS).
 
     Args:
         num_threads: an integer ≥ 1.
@@ -66,30 +65,8 @@ def get_num_threads():
     return _asked_for or available_threads()
 
 
-class _ComputeLock:
-    """A lock that can be taken again by its holder, who computes with `get_num_threads` threads."""
-
-    def __init__(self):
-        self._lock = threading.RLock()
-        self._numba = threading.local()
-
-    def __enter__(self):
-        self._lock.acquire()
-        if _asked_for is not None:
-            self._limit_numba()
-
-    def __exit__(self, *_):
-        self._lock.release()
-
-    def _limit_numba(self):
-        # Numba keeps this number for each thread of Python separately.
-        numba = sys.modules.get("numba")
-        if numba is not None and getattr(self._numba, "threads", None) != _asked_for:
-            numba.set_num_threads(min(_asked_for, numba.config.NUMBA_NUM_THREADS))
-            self._numba.threads = _asked_for
-
-
-compute_lock = _ComputeLock()
+# Held by whoever computes; its holder can take it again.
+compute_lock = threading.RLock()
 
 
 @cache

@@ -1,5 +1,6 @@
 """One knob for threads, and what `show_config` reports."""
 
+import itertools
 import threading
 
 import numba
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-import minicnn.nn.functional as F
 from minicnn.kernels import threads
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part, places
 
 
 @pytest.fixture
@@ -33,14 +35,21 @@ def test_the_knob_reaches_the_blas(knob):
             library.set_num_threads(n)
 
 
-def test_the_knob_reaches_numba_in_every_thread(knob):
-    x = mc.rand(2, 2, 6, 6)
-    expected = F.max_pool2d(x, 2)
+@jit
+def who_runs(thread, threads, seen):
+    seen[thread] = threads
+    for _ in range(10_000_000):  # long enough that the other threads are there
+        seen[thread] = seen[thread] * 3 % 1_000_003
+    seen[thread] = threads
+
+
+def test_the_knob_reaches_kernels_in_every_thread(knob):
     most, found = numba.config.NUMBA_NUM_THREADS, []
 
     def work():
-        assert np.array_equal(F.max_pool2d(x, 2).array, expected.array)
-        found.append(numba.get_num_threads())
+        seen = np.zeros(most + 8, np.int64)
+        who_runs(seen)
+        found.append(seen)
 
     for n in (1, most, most + 5):
         mc.set_num_threads(n)
@@ -49,9 +58,35 @@ def test_the_knob_reaches_numba_in_every_thread(knob):
             thread.start()
             thread.join()
         work()
-        assert found == [min(n, most)] * 3
+        for seen in found:  # each part ran once, and knew how many there are
+            assert np.array_equal(seen, [n] * n + [0] * (most + 8 - n))
         found.clear()
-    numba.set_num_threads(most)
+
+
+@jit
+def fails_in_one(thread, threads, values):
+    if thread == threads - 1:
+        raise ValueError("here")
+    values[thread] = 1
+
+
+def test_an_error_in_one_thread_is_an_error_of_the_kernel(knob):
+    for n in (1, 2, 3):
+        mc.set_num_threads(n)
+        values = np.zeros(3)
+        with pytest.raises(RuntimeError, match="a kernel failed"):
+            fails_in_one(values)
+        assert values.sum() == n - 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 16, 10**15])
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("part_of", [own_part.py_func, places.py_func])
+def test_the_parts_of_a_loop_are_the_whole_loop(part_of, count, threads):
+    parts = [part_of(count, thread, threads) for thread in range(threads)]
+    assert parts[0].start == 0 and parts[-1].stop == count
+    assert all(a.stop == b.start for a, b in itertools.pairwise(parts))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_the_default_is_the_cores_or_what_variables_say(knob, monkeypatch):

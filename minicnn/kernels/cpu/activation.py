@@ -11,12 +11,12 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import prange
 from numba.core import types
 from numba.extending import intrinsic
 
 from minicnn.kernels import plain_activation as plain
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import places
 from minicnn.kernels.registry import register
 
 SMALL = 2**14  # elements
@@ -69,56 +69,56 @@ def exponential(_, x):
 
 
 @jit
-def _logistic(x, y):
-    for i in prange(x.size):
+def _logistic(thread, threads, x, y):
+    for i in places(x.size, thread, threads):
         v = x[i]
         e = exponential(-abs(v))
         y[i] = (e if v < _ZERO else _ONE) / (_ONE + e)
 
 
 @jit
-def _logistic_gradient(delta, y, dx):
-    for i in prange(y.size):
+def _logistic_gradient(thread, threads, delta, y, dx):
+    for i in places(y.size, thread, threads):
         dx[i] = delta[i] * (y[i] * (_ONE - y[i]))
 
 
 @jit
-def _relu(x, y):
-    for i in prange(x.size):
+def _relu(thread, threads, x, y):
+    for i in places(x.size, thread, threads):
         y[i] = _ZERO if x[i] <= _ZERO else x[i]
 
 
 @jit
-def _relu_gradient(delta, y, dx):
-    for i in prange(y.size):
+def _relu_gradient(thread, threads, delta, y, dx):
+    for i in places(y.size, thread, threads):
         dx[i] = _ZERO if y[i] <= _ZERO else delta[i]
 
 
 @jit
-def _relu6(x, y):
-    for i in prange(x.size):
+def _relu6(thread, threads, x, y):
+    for i in places(x.size, thread, threads):
         v = _ZERO if x[i] <= _ZERO else x[i]
         y[i] = _SIX if v >= _SIX else v
 
 
 @jit
-def _relu6_gradient(delta, x, dx):
-    for i in prange(x.size):
+def _relu6_gradient(thread, threads, delta, x, dx):
+    for i in places(x.size, thread, threads):
         outside = (x[i] <= _ZERO) | (x[i] >= _SIX)
         dx[i] = _ZERO if outside else delta[i]
 
 
 @jit
-def _silu(x, y):
-    for i in prange(x.size):
+def _silu(thread, threads, x, y):
+    for i in places(x.size, thread, threads):
         v = x[i]
         e = exponential(-abs(v))
         y[i] = v * ((e if v < _ZERO else _ONE) / (_ONE + e))
 
 
 @jit
-def _silu_gradient(delta, x, dx):
-    for i in prange(x.size):
+def _silu_gradient(thread, threads, delta, x, dx):
+    for i in places(x.size, thread, threads):
         v = x[i]
         e = exponential(-abs(v))
         inverse = _ONE / (_ONE + e)
@@ -128,31 +128,31 @@ def _silu_gradient(delta, x, dx):
 
 
 @jit
-def _hardsigmoid(x, y):
-    for i in prange(x.size):
+def _hardsigmoid(thread, threads, x, y):
+    for i in places(x.size, thread, threads):
         v = x[i] + _THREE
         v = _ZERO if v <= _ZERO else v
         y[i] = (_SIX if v >= _SIX else v) / _SIX
 
 
 @jit
-def _hardsigmoid_gradient(delta, x, dx):
-    for i in prange(x.size):
+def _hardsigmoid_gradient(thread, threads, delta, x, dx):
+    for i in places(x.size, thread, threads):
         inside = (x[i] > -_THREE) & (x[i] < _THREE)
         dx[i] = delta[i] / _SIX if inside else _ZERO
 
 
 @jit
-def _hardswish(x, y):
-    for i in prange(x.size):
+def _hardswish(thread, threads, x, y):
+    for i in places(x.size, thread, threads):
         v = x[i] + _THREE
         v = _ZERO if v <= _ZERO else v
         y[i] = x[i] * ((_SIX if v >= _SIX else v) / _SIX)
 
 
 @jit
-def _hardswish_gradient(delta, x, dx):
-    for i in prange(x.size):
+def _hardswish_gradient(thread, threads, delta, x, dx):
+    for i in places(x.size, thread, threads):
         slope = delta[i] * (x[i] / _THREE + _HALF)
         value = slope if x[i] < _THREE else delta[i]
         dx[i] = _ZERO if x[i] <= -_THREE else value
@@ -196,8 +196,8 @@ _register("hardswish", _hardswish, _hardswish_gradient)
 
 
 @jit
-def _normal_cdf(x, y):
-    for i in prange(x.size):
+def _normal_cdf(thread, threads, x, y):
+    for i in places(x.size, thread, threads):
         y[i] = 0.5 * math.erfc(-x[i] / math.sqrt(2.0))
 
 

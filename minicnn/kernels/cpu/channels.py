@@ -5,19 +5,19 @@ them once, one thread a channel. Sums are kept in float64: a channel may hold mi
 """
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels import plain_products as plain
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.registry import register
 
 
 @jit(reorder=True)
-def _moments(x, mean, var):
+def _moments(thread, threads, x, mean, var):
     n, c, length = x.shape
     flat = x.reshape(-1)
     count = n * length
-    for channel in prange(c):
+    for channel in own_part(c, thread, threads):
         total = 0.0
         for i in range(n):
             start = np.uint64((i * c + channel) * length)
@@ -35,10 +35,10 @@ def _moments(x, mean, var):
 
 
 @jit
-def _normalize(x, mean, inverse_std, gamma, beta, normalized, y):
+def _normalize(thread, threads, x, mean, inverse_std, gamma, beta, normalized, y):
     n, c, length = x.shape
     flat_x, flat_normalized, flat_y = x.reshape(-1), normalized.reshape(-1), y.reshape(-1)
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         channel = plane % c
         middle, inverse = mean[channel], inverse_std[channel]
         scale, shift = gamma[channel], beta[channel]
@@ -50,10 +50,10 @@ def _normalize(x, mean, inverse_std, gamma, beta, normalized, y):
 
 
 @jit(reorder=True)
-def _sums(delta, normalized, of_delta, of_both):
+def _sums(thread, threads, delta, normalized, of_delta, of_both):
     n, c, length = delta.shape
     flat_delta, flat = delta.reshape(-1), normalized.reshape(-1)
-    for channel in prange(c):
+    for channel in own_part(c, thread, threads):
         total, product = 0.0, 0.0
         for i in range(n):
             start = np.uint64((i * c + channel) * length)
@@ -65,10 +65,10 @@ def _sums(delta, normalized, of_delta, of_both):
 
 
 @jit
-def _gradient(delta, normalized, scale, mean_delta, mean_both, dx):
+def _gradient(thread, threads, delta, normalized, scale, mean_delta, mean_both, dx):
     n, c, length = delta.shape
     flat_delta, flat, flat_dx = delta.reshape(-1), normalized.reshape(-1), dx.reshape(-1)
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         channel = plane % c
         factor, first, second = scale[channel], mean_delta[channel], mean_both[channel]
         start = np.uint64(plane * length)
@@ -97,20 +97,20 @@ def channel_normalize(x, mean, inverse_std, gamma, beta):
 
 
 @jit
-def _scale(x, scale, y):
+def _scale(thread, threads, x, scale, y):
     planes, places = x.shape
     flat, flat_y = x.reshape(-1), y.reshape(-1)
-    for plane in prange(planes):
+    for plane in own_part(planes, thread, threads):
         start, s = np.uint64(plane * places), scale[plane]
         for q in range(np.uint64(places)):
             flat_y[start + q] = flat[start + q] * s
 
 
 @jit(reorder=True)
-def _scale_gradient(delta, x, scale, dx, dscale):
+def _scale_gradient(thread, threads, delta, x, scale, dx, dscale):
     planes, places = x.shape
     flat_delta, flat, flat_dx = delta.reshape(-1), x.reshape(-1), dx.reshape(-1)
-    for plane in prange(planes):
+    for plane in own_part(planes, thread, threads):
         start, s, total = np.uint64(plane * places), scale[plane], 0.0
         for q in range(np.uint64(places)):
             d = flat_delta[start + q]

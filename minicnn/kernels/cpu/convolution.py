@@ -13,7 +13,6 @@ The work is cut into pieces whose operands stay in the cache of one core (256 kB
 """
 
 import numpy as np
-from numba import prange
 from numpy.lib.stride_tricks import as_strided
 
 from minicnn.kernels import plain
@@ -22,6 +21,7 @@ from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import laid_out
 from minicnn.kernels.cpu.packing import packed_weights
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import DOTS, TILES, make_dots, make_tile
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
 from minicnn.kernels.cpu.vectors import WIDTH, copy_line
@@ -44,7 +44,21 @@ _DOT_ROWS, _DOT_COLUMNS = DOTS
 
 @jit(explicit=True)
 def _correlate(
-    lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
+    thread,
+    threads,
+    lines,
+    sizes,
+    offset,
+    packed,
+    start,
+    y,
+    kind,
+    length,
+    pitch,
+    out,
+    target,
+    group,
+    after,
 ):
     """Rectangle by rectangle, for each image and map: z[o] = b + Σ_k w[k] · line[offset[k] + o].
 
@@ -68,7 +82,7 @@ def _correlate(
     pieces = (total + group - 1) // group
     to_image, to_map, to_row, to_column, to_first = target
     dense = pitch == out[1] and to_column == 1 and to_row == pitch
-    for piece in prange(pieces):
+    for piece in own_part(pieces, thread, threads):
         scratch = np.empty(_MOST, np.float32)
         padded = np.zeros(rows, np.float32)
         for g in range(groups):
@@ -126,7 +140,7 @@ def _correlate(
 
 
 @jit(explicit=True)
-def _weight_gradient(delta, maps, line, length, lines, sizes, offset, dw, at_once):
+def _weight_gradient(thread, threads, delta, maps, line, length, lines, sizes, offset, dw, at_once):
     """∂L/∂W: for each map f and k, Σ over images and places of δ's line · x's line at offset[k].
 
     Args:
@@ -142,7 +156,7 @@ def _weight_gradient(delta, maps, line, length, lines, sizes, offset, dw, at_onc
     columns = (steps + _DOT_COLUMNS - 1) // _DOT_COLUMNS
     blocks = (maps + _DOT_ROWS - 1) // _DOT_ROWS
     # One thread has a block of k's to itself: no two write to the same place.
-    for unit in prange(groups * columns):
+    for unit in own_part(groups * columns, thread, threads):
         g, k0 = unit // columns, unit % columns * _DOT_COLUMNS
         sums = np.zeros(blocks * _DOT_ROWS * _DOT_COLUMNS, np.float32)
         rows, where = np.empty(_DOT_ROWS, np.int64), np.empty(_DOT_COLUMNS, np.int64)

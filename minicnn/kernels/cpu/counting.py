@@ -1,9 +1,10 @@
 """What an array looks like, in one pass over it: a histogram, and its largest entries."""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.registry import register
 
 PARTS = 16  # pieces of the array, each counted by itself; the counts are added up
@@ -20,14 +21,14 @@ def _bin_of(v, edges):
 
 
 @jit
-def _histogram(x, edges, counts):
+def _histogram(thread, threads, x, edges, counts):
     parts, bins = counts.shape
     low, high = edges[0], edges[bins]
     per_unit = bins / (high - low)
     # How far the edges and the number of a bin, as computed here, may be off by rounding: in bins.
     doubt = 1e-9 + 1e-15 * max(abs(low), abs(high)) * per_unit
     size = (len(x) + parts - 1) // parts
-    for part in prange(parts):
+    for part in own_part(parts, thread, threads):
         numbers = np.empty(BLOCK, np.int32)
         end = min((part + 1) * size, len(x))
         for start in range(part * size, end, BLOCK):
@@ -53,10 +54,10 @@ def histogram(x, edges):
 
 
 @jit
-def _largest(x, sizes, places):
+def _largest(thread, threads, x, sizes, places):
     parts, count = sizes.shape
     length = (len(x) + parts - 1) // parts
-    for part in prange(parts):
+    for part in own_part(parts, thread, threads):
         for i in range(part * length, min((part + 1) * length, len(x))):
             size = abs(np.float64(x[i]))
             if np.isnan(size):

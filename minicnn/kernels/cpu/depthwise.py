@@ -13,22 +13,22 @@ check for it would keep the loops from becoming vector instructions.
 """
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu import depthwise_lines
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.shapes import output_size
 
 
 @jit
-def _forward(x, w, y, sh, sw, ph, pw, dh, dw):
+def _forward(thread, threads, x, w, y, sh, sw, ph, pw, dh, dw):
     """Z = W ⊗ X (eq. 1.5) for every map: one thread a map of the output."""
     n, c, height, width = x.shape
     f, _, kh, kw = w.shape
     oh, ow = y.shape[2], y.shape[3]
     flat_x, flat_y = x.reshape(-1), y.reshape(-1)
-    for plane in prange(n * f):
+    for plane in own_part(n * f, thread, threads):
         sample, out = plane // f, plane % f
         start = (sample * c + out // (f // c)) * height * width
         for r in range(oh):
@@ -56,13 +56,13 @@ def _forward(x, w, y, sh, sw, ph, pw, dh, dw):
 
 
 @jit
-def _input_gradient(delta, w, dx, sh, sw, ph, pw, dh, dw):
+def _input_gradient(thread, threads, delta, w, dx, sh, sw, ph, pw, dh, dw):
     """∂L/∂X = rot180(W) ⊗~ δ (eq. 1.9): every δ is added to the pixels that its window saw."""
     n, f, oh, ow = delta.shape
     c, height, width = dx.shape[1], dx.shape[2], dx.shape[3]
     kh, kw = w.shape[2], w.shape[3]
     flat_delta, flat_dx = delta.reshape(-1), dx.reshape(-1)
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         start = plane * height * width
         for q in range(np.uint64(height * width)):
             flat_dx[np.uint64(start) + q] = 0
@@ -91,7 +91,7 @@ def _input_gradient(delta, w, dx, sh, sw, ph, pw, dh, dw):
 
 
 @jit
-def _weight_gradient(delta, x, gradient, sh, sw, ph, pw, dh, dw):
+def _weight_gradient(thread, threads, delta, x, gradient, sh, sw, ph, pw, dh, dw):
     """∂L/∂W = δ ⊗ X (eq. 1.12), summed over the batch: one thread a kernel.
 
     A sum runs in LANES parts side by side, since a single one would wait for each addition.
@@ -101,7 +101,7 @@ def _weight_gradient(delta, x, gradient, sh, sw, ph, pw, dh, dw):
     kh, kw = gradient.shape[2], gradient.shape[3]
     flat_delta, flat_x = delta.reshape(-1), x.reshape(-1)
     lanes = 16
-    for out in prange(f):
+    for out in own_part(f, thread, threads):
         parts = np.zeros(lanes, delta.dtype)
         for i in range(kh):
             for j in range(kw):

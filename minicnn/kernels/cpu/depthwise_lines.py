@@ -7,11 +7,12 @@ kernel entries were added.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import lay_out_plane
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import ALONE_DOTS, ALONE_TILE, make_dots, make_tile
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
 from minicnn.kernels.cpu.vectors import WIDTH, copy_line
@@ -38,7 +39,22 @@ def _copy_windows(z, pitch, out, y, target):
 
 @jit
 def _forward(
-    x, w, start, y, padding, parts, rows, pitch, behind, offset, length, out, pieces, after
+    thread,
+    threads,
+    x,
+    w,
+    start,
+    y,
+    padding,
+    parts,
+    rows,
+    pitch,
+    behind,
+    offset,
+    length,
+    out,
+    pieces,
+    after,
 ):
     """Z = W ⊗ X + b (eq. 1.5) for every map; `after`: see `finish`."""
     n, c, height, width = x.shape
@@ -46,7 +62,7 @@ def _forward(
     plane = parts[0] * parts[1] * rows * pitch
     flat, weights, flat_y = x.reshape(-1), w.reshape(-1), y.reshape(-1)
     steps = len(offset)
-    for piece in prange(pieces):
+    for piece in own_part(pieces, thread, threads):
         line, z = np.zeros(plane + behind + LANES, np.float32), np.empty(length + LANES, np.float32)
         for number in range(piece * n * c // pieces, (piece + 1) * n * c // pieces):
             sample, channel = number // c, number % c
@@ -65,7 +81,20 @@ def _forward(
 
 @jit
 def _input_gradient(
-    delta, w, dx, stride, before, rows, pitch, behind, part, entries, offset, pieces
+    thread,
+    threads,
+    delta,
+    w,
+    dx,
+    stride,
+    before,
+    rows,
+    pitch,
+    behind,
+    part,
+    entries,
+    offset,
+    pieces,
 ):
     """∂L/∂X (eq. 1.9) for the pixels of one `part`: (row, column, rows, columns, length)."""
     n, f, oh, ow = delta.shape
@@ -74,7 +103,7 @@ def _input_gradient(
     row, column, down, across, length = part
     plane = rows * pitch
     flat, flat_dx = delta.reshape(-1), dx.reshape(-1)
-    for piece in prange(pieces):
+    for piece in own_part(pieces, thread, threads):
         line = np.zeros(maps * plane + behind + LANES, np.float32)
         z = np.empty(length + LANES, np.float32)
         nothing, weights = np.zeros(1, np.float32), np.empty(maps * count, np.float32)
@@ -96,7 +125,9 @@ def _input_gradient(
 
 
 @jit
-def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, behind, offset, pieces):
+def _weight_gradient(
+    thread, threads, delta, x, dw, padding, parts, rows, pitch, behind, offset, pieces
+):
     """∂L/∂W (eq. 1.12), summed over the batch: a map belongs to one thread."""
     n, f, oh, ow = delta.shape
     c, height, width = x.shape[1:]
@@ -104,7 +135,7 @@ def _weight_gradient(delta, x, dw, padding, parts, rows, pitch, behind, offset, 
     flat_delta, flat = delta.reshape(-1), x.reshape(-1)
     steps = len(offset)
     blocks = (steps + COLUMNS - 1) // COLUMNS
-    for piece in prange(pieces):
+    for piece in own_part(pieces, thread, threads):
         # As many samples at a time as stay in the nearest cache: a sum is finished once for them.
         some = min(n, max(1, NEAR // plane))
         line = np.zeros(some * plane + behind, np.float32)

@@ -7,17 +7,17 @@ loop free of conditions.
 """
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.registry import register
 
 
 @jit
-def _im2col(x, columns, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
+def _im2col(thread, threads, x, columns, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
     n, c, height, width = x.shape
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         image = x[plane // c, plane % c]
         for i in range(kh):
             for j in range(kw):
@@ -45,9 +45,9 @@ def _im2col(x, columns, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
 
 
 @jit
-def _col2im(columns, x, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
+def _col2im(thread, threads, columns, x, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow):
     n, c, height, width = x.shape
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         image = x[plane // c, plane % c]
         image[:] = 0
         for i in range(kh):

@@ -1,6 +1,7 @@
 """How the Numba kernels are compiled."""
 
 import hashlib
+import inspect
 import os
 import tempfile
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import numba
 
+from minicnn.kernels.cpu.parallel import run_parts
 from minicnn.kernels.memory import keep_freed_memory
-from minicnn.kernels.threads import compute_lock
+from minicnn.kernels.threads import compute_lock, get_num_threads
 
 # How often an idle thread looks for work before it sleeps: a few tenths of a millisecond.
 SPINS = 20_000
@@ -97,8 +99,26 @@ def _compile_quickly(compiled):
     compiled.compile = compile
 
 
+def _launcher(function, body):
+    """A function ``(threads, workers, …)`` that runs ``body(thread, threads, …)`` in parts.
+
+    It is written with the arguments of `function`, as if it stood in its file: so Numba can compile
+    it, and knows where to keep it.
+    """
+    names = ", ".join(list(inspect.signature(function).parameters)[2:])
+    name = function.__name__
+    call = f"run_parts(body, threads, workers, ({names},))"
+    source = f"def {name}(threads, workers, {names}): {call}"
+    namespace = {"run_parts": run_parts, "body": body, "__name__": function.__module__}
+    exec(compile(source, function.__code__.co_filename, "exec"), namespace)
+    return namespace[name]
+
+
 def jit(function=None, *, reorder=False, explicit=False):
-    """Compile `function` with parallel loops, keep the machine code on disk, run it locked.
+    """Compile ``function(thread, threads, …)`` so that all threads run it, each with its number.
+
+    The result is called without these two arguments. With `own_part` every thread finds its part of
+    the work (see `parallel.py`). The machine code is kept on disk; one kernel runs at a time.
 
     With `reorder` sums may be added up in another order, in several parts side by side: always the
     same one, but not that of the loop. Without it a sum waits for each addition.
@@ -108,21 +128,19 @@ def jit(function=None, *, reorder=False, explicit=False):
     """
     if function is None:
         return lambda function: jit(function, reorder=reorder, explicit=explicit)
+    math = {"reassoc", "contract", "nsz"} if reorder else False
+    options = {"fastmath": math, "error_model": "numpy", "no_cfunc_wrapper": True}
+    body = numba.njit(no_cpython_wrapper=True, **options)(function)
     with _caching() as possible:
-        math = {"reassoc", "contract", "nsz"} if reorder else False
-        compiled = numba.njit(
-            parallel=True,
-            cache=possible,
-            fastmath=math,
-            error_model="numpy",  # no check for a divisor of 0: a seventh of the work of compiling
-            no_cfunc_wrapper=True,  # only Python calls it
-        )(function)
+        compiled = numba.njit(cache=possible, **options)(_launcher(function, body))
     if explicit:
         _compile_quickly(compiled)
+    most = numba.config.NUMBA_NUM_THREADS
 
     def run(*arguments):
+        threads = get_num_threads()
         with compute_lock:
-            return compiled(*arguments)
+            return compiled(threads, min(threads, most), *arguments)
 
     run.compiled = compiled
     return run

@@ -1,9 +1,10 @@
 """Images copied into lines, with their padding: see `minicnn.kernels.cpu.shifts`."""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.vectors import clear_line, copy_line
 from minicnn.kernels.workspace import workspace
 
@@ -38,12 +39,12 @@ def lay_out_plane(x, x0, height, width, lines, start, before, parts, rows, pitch
 
 
 @jit(explicit=True)
-def _lay_out(x, lines, before, parts, rows, pitch):
+def _lay_out(thread, threads, x, lines, before, parts, rows, pitch):
     """x (N, C, H, W) → lines (N, C, parts, rows, pitch), sorted by the stride's remainders."""
     n, c, height, width = x.shape
     flat = x.reshape(-1)
     plane = parts[0] * parts[1] * rows * pitch
-    for image in prange(n * c):
+    for image in own_part(n * c, thread, threads):
         lay_out_plane(
             flat, image * height * width, height, width,
             lines, image * plane, before, parts, rows, pitch, True,

@@ -6,10 +6,10 @@ the weights pass by once, and what they meet stays in the nearest cache.
 """
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels import plain_products as plain
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import DOTS, make_dots
 from minicnn.kernels.registry import register
 
@@ -21,13 +21,13 @@ _DOT_ROWS, _DOT_COLUMNS = DOTS
 
 
 @jit
-def _forward(x, w, bias, y):
+def _forward(thread, threads, x, w, bias, y):
     """Z = X Wᵀ + b (eq. 1.10): some outputs at a time, a stretch of their weights at a time."""
     samples, inputs = x.shape
     outputs = len(w)
     flat_x, flat_w = x.reshape(-1), w.reshape(-1)
     blocks = (samples + _DOT_ROWS - 1) // _DOT_ROWS
-    for unit in prange((outputs + _DOT_COLUMNS - 1) // _DOT_COLUMNS):
+    for unit in own_part((outputs + _DOT_COLUMNS - 1) // _DOT_COLUMNS, thread, threads):
         first = unit * _DOT_COLUMNS
         sums = np.zeros(blocks * _DOT_ROWS * _DOT_COLUMNS, np.float32)
         rows, columns = np.empty(_DOT_ROWS, np.int64), np.empty(_DOT_COLUMNS, np.int64)
@@ -48,12 +48,12 @@ def _forward(x, w, bias, y):
 
 
 @jit(reorder=True)
-def _input_gradient(delta, w, dx):
+def _input_gradient(thread, threads, delta, w, dx):
     """∂L/∂X = δ W: a stretch of ∂L/∂X at a time, four rows of W at a time."""
     samples, outputs = delta.shape
     inputs = w.shape[1]
     flat = w.reshape(-1)
-    for unit in prange((inputs + STRETCH - 1) // STRETCH):
+    for unit in own_part((inputs + STRETCH - 1) // STRETCH, thread, threads):
         start = unit * STRETCH
         count = np.uint64(min(STRETCH, inputs - start))
         sums = np.zeros((samples, STRETCH), np.float32)
@@ -80,12 +80,12 @@ def _input_gradient(delta, w, dx):
 
 
 @jit(reorder=True)
-def _weight_gradient(delta, x, dw):
+def _weight_gradient(thread, threads, delta, x, dw):
     """∂L/∂W = δᵀ X: a stretch of one row of ∂L/∂W at a time, four samples at a time."""
     samples, outputs = delta.shape
     inputs = x.shape[1]
     flat_x, flat = x.reshape(-1), dw.reshape(-1)
-    for o in prange(outputs):
+    for o in own_part(outputs, thread, threads):
         for start in range(0, inputs, STRETCH):
             count = np.uint64(min(STRETCH, inputs - start))
             target = np.uint64(o * inputs + start)

@@ -11,7 +11,7 @@ down: backward computes z from x again.
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from minicnn.kernels.cpu.activation import exponential
 from minicnn.kernels.cpu.epilogue import (
@@ -23,6 +23,7 @@ from minicnn.kernels.cpu.epilogue import (
     activate,
 )
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.registry import register
 
 # For an array that there is none of. It has three axes, too: other types are compiled again.
@@ -63,11 +64,11 @@ def _sum_and_product(d, x, start, length, mean):
 
 
 @jit
-def _forward(x, gamma, beta, eps, given, mean, var, act, residual, y):
+def _forward(thread, threads, x, gamma, beta, eps, given, mean, var, act, residual, y):
     """Also writes μ and σ² unless they are `given`; an empty `residual` is none."""
     n, c, length = x.shape
     flat, flat_y, flat_r = x.reshape(-1), y.reshape(-1), residual.reshape(-1)
-    for channel in prange(c):
+    for channel in own_part(c, thread, threads):
         if not given:
             total = 0.0
             for i in range(n):
@@ -88,7 +89,9 @@ def _forward(x, gamma, beta, eps, given, mean, var, act, residual, y):
 
 
 @jit
-def _backward(delta, x, y, gamma, beta, eps, given, mean, var, act, dx, dz, dgamma, dbeta):
+def _backward(
+    thread, threads, delta, x, y, gamma, beta, eps, given, mean, var, act, dx, dz, dgamma, dbeta
+):
     """dx is where f'(z) ⊙ δ is kept until the sums are known; `dz`, unless empty, receives it, too.
 
     With a shortcut (then `dz` is not empty) z is not known: y is what ReLU's slope is read from.
@@ -96,7 +99,7 @@ def _backward(delta, x, y, gamma, beta, eps, given, mean, var, act, dx, dz, dgam
     n, c, length = x.shape
     flat_delta, flat, flat_y = delta.reshape(-1), x.reshape(-1), y.reshape(-1)
     flat_dx, flat_dz = dx.reshape(-1), dz.reshape(-1)
-    for channel in prange(c):
+    for channel in own_part(c, thread, threads):
         middle, shift = mean[channel], beta[channel]
         inverse = _ONE / np.float32(math.sqrt(var[channel] + eps))
         a = gamma[channel] / np.float32(math.sqrt(var[channel] + eps))

@@ -7,12 +7,13 @@ in the order of the parameters, are cut into as many equal parts as there are th
 """
 
 import numpy as np
-from numba import carray, prange
+from numba import carray
 from numba.core import types
 from numba.extending import intrinsic
 
 from minicnn.kernels import plain_optimizers as plain
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.registry import register
 from minicnn.kernels.threads import get_num_threads
 
@@ -31,7 +32,7 @@ def _pointer(_, address, like):
 
 
 @jit
-def _sgd(addresses, sizes, undamped, options, kind, parts):
+def _sgd(thread, threads, addresses, sizes, undamped, options, kind, parts):
     """One step; kind 0: without momentum, 1: with it, 2: Nesterov's.
 
     Args:
@@ -42,7 +43,7 @@ def _sgd(addresses, sizes, undamped, options, kind, parts):
     """
     lr, momentum, decay, sign = options[0], options[1], options[2], options[3]
     total = sizes.sum()
-    for part in prange(parts):
+    for part in own_part(parts, thread, threads):
         low, high, begin = total * part // parts, total * (part + 1) // parts, 0
         for i in range(len(sizes)):
             first, last = max(low - begin, 0), min(high - begin, sizes[i])
@@ -64,7 +65,7 @@ def _sgd(addresses, sizes, undamped, options, kind, parts):
 
 
 @jit
-def _adam(addresses, sizes, corrections, options, largest, parts):
+def _adam(thread, threads, addresses, sizes, corrections, options, largest, parts):
     """One step of Adam: as `_sgd`.
 
     Args:
@@ -77,7 +78,7 @@ def _adam(addresses, sizes, corrections, options, largest, parts):
     lr, eps, keep, decay, sign = options[0], options[1], options[2], options[3], options[4]
     beta1, rest1, beta2, rest2 = options[5], options[6], options[7], options[8]
     total = sizes.sum()
-    for part in prange(parts):
+    for part in own_part(parts, thread, threads):
         low, high, begin = total * part // parts, total * (part + 1) // parts, 0
         for i in range(len(sizes)):
             first, last = max(low - begin, 0), min(high - begin, sizes[i])

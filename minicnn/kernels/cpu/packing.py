@@ -3,15 +3,15 @@
 import math
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.vectors import WIDTH, transpose
 from minicnn.kernels.workspace import workspace
 
 
 @jit(explicit=True)
-def pack(w, entries, packed, swap):
+def pack(thread, threads, w, entries, packed, swap):
     """The weights in the order in which rectangles need them: (groups, blocks, K, rows).
 
     w is (groups, maps, channels, entries); a block is `rows` maps (with `swap`: channels, and K
@@ -28,7 +28,7 @@ def pack(w, entries, packed, swap):
     inner_count = steps // max(1, count)
     margin = WIDTH + (WIDTH + rows - 1) // rows  # k's that a square writes to in vain, at most
     outer_step, inner_step = (size, channels * size) if swap else (channels * size, size)
-    for place in prange(groups * blocks):
+    for place in own_part(groups * blocks, thread, threads):
         g, block = place // blocks, place % blocks
         begin = place * steps * rows
         source = g * maps * channels * size + block * rows * outer_step

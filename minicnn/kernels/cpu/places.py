@@ -3,16 +3,16 @@
 import math
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.registry import register
 
 
 @jit
-def _add_to_places(delta, places, dx):
-    for outer in prange(delta.shape[0]):
+def _add_to_places(thread, threads, delta, places, dx):
+    for outer in own_part(delta.shape[0], thread, threads):
         dx[outer] = 0
         for i in range(delta.shape[1]):
             source, target = delta[outer, i], dx[outer, places[i]]

@@ -1,11 +1,11 @@
 """Pooling and its up-sampling backward, one thread a (sample, channel) plane."""
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels import plain
 from minicnn.kernels.cpu.half import through_float32
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.pooling_rows import make_max_row
 from minicnn.kernels.registry import register
 
@@ -15,7 +15,7 @@ _max_row0, _max_row1, _max_row2 = (make_max_row(*kind) for kind in _ROWS)
 
 
 @jit(explicit=True)
-def _max_pool_rows(x, y, argmax, kind, kernel, stride, padding, pitch):
+def _max_pool_rows(thread, threads, x, y, argmax, kind, kernel, stride, padding, pitch):
     """Max pooling in float32, a row of windows at a time, by one of the `_ROWS`.
 
     Where windows reach beyond the image it is copied into a larger one first, with rows of `pitch`
@@ -26,7 +26,7 @@ def _max_pool_rows(x, y, argmax, kind, kernel, stride, padding, pitch):
     flat_x, flat_y, flat_argmax = x.reshape(-1), y.reshape(-1), argmax.reshape(-1)
     lowest = np.float32(-np.inf)
     kh, (sh, sw), (ph, pw) = kernel[0], stride, padding
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         begin = plane * height * width
         image, start, step = flat_x, begin, width
         if pitch:
@@ -55,7 +55,7 @@ def _max_pool_rows(x, y, argmax, kind, kernel, stride, padding, pitch):
 
 
 @jit
-def _max_pool2d(x, y, argmax, kh, kw, sh, sw, ph, pw, dh, dw):
+def _max_pool2d(thread, threads, x, y, argmax, kh, kw, sh, sw, ph, pw, dh, dw):
     """A row of windows at a time: for each kernel entry, the pixels that all of them see there.
 
     Neighbouring windows are compared side by side, which the compiler turns into vector
@@ -65,7 +65,7 @@ def _max_pool2d(x, y, argmax, kh, kw, sh, sw, ph, pw, dh, dw):
     oh, ow = y.shape[2:]
     flat_x, flat_y, flat_argmax = x.reshape(-1), y.reshape(-1), argmax.reshape(-1)
     lowest, nobody = x.dtype.type(-np.inf), np.int32(-1)
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         best, winner = np.empty(ow, x.dtype), np.empty(ow, np.int32)
         line = np.empty(ow, x.dtype)
         offset = np.empty(kh * kw, np.int64)
@@ -104,10 +104,10 @@ def _max_pool2d(x, y, argmax, kh, kw, sh, sw, ph, pw, dh, dw):
 
 
 @jit
-def _adaptive_max_pool2d(x, y, argmax):
+def _adaptive_max_pool2d(thread, threads, x, y, argmax):
     n, c, height, width = x.shape
     oh, ow = y.shape[2:]
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         image = x[plane // c, plane % c]
         for r in range(oh):
             # Window r runs from ⌊r·H/OH⌋ to ⌈(r + 1)·H/OH⌉, and so do the columns.
@@ -125,10 +125,10 @@ def _adaptive_max_pool2d(x, y, argmax):
 
 
 @jit
-def _adaptive_avg_pool2d(x, y):
+def _adaptive_avg_pool2d(thread, threads, x, y):
     n, c, height, width = x.shape
     oh, ow = y.shape[2:]
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         image = x[plane // c, plane % c]
         for r in range(oh):
             top, bottom = r * height // oh, ((r + 1) * height + oh - 1) // oh
@@ -142,11 +142,11 @@ def _adaptive_avg_pool2d(x, y):
 
 
 @jit(reorder=True)
-def _plane_means(x, y):
+def _plane_means(thread, threads, x, y):
     """The mean of each plane: x (planes, places) → y (planes)."""
     planes, places = x.shape
     flat = x.reshape(-1)
-    for plane in prange(planes):
+    for plane in own_part(planes, thread, threads):
         start, total = np.uint64(plane * places), 0.0
         for q in range(np.uint64(places)):
             total += np.float64(flat[start + q])
@@ -154,11 +154,11 @@ def _plane_means(x, y):
 
 
 @jit
-def _max_pool2d_gradient(delta, argmax, dx):
+def _max_pool2d_gradient(thread, threads, delta, argmax, dx):
     n, c, oh, ow = delta.shape
     size = dx.shape[2]
     flat_delta, flat_argmax, flat_dx = delta.reshape(-1), argmax.reshape(-1), dx.reshape(-1)
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         target = flat_dx[plane * size : (plane + 1) * size]
         target[:] = 0
         begin = np.uint64(plane * oh * ow)
@@ -168,10 +168,10 @@ def _max_pool2d_gradient(delta, argmax, dx):
 
 
 @jit
-def _avg_pool2d(x, y, divisors, kh, kw, sh, sw, ph, pw):
+def _avg_pool2d(thread, threads, x, y, divisors, kh, kw, sh, sw, ph, pw):
     n, c, height, width = x.shape
     oh, ow = y.shape[2:]
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         image = x[plane // c, plane % c]
         for r in range(oh):
             top, bottom = max(0, r * sh - ph), min(height, r * sh - ph + kh)
@@ -185,10 +185,10 @@ def _avg_pool2d(x, y, divisors, kh, kw, sh, sw, ph, pw):
 
 
 @jit
-def _avg_pool2d_gradient(delta, dx, divisors, kh, kw, sh, sw, ph, pw):
+def _avg_pool2d_gradient(thread, threads, delta, dx, divisors, kh, kw, sh, sw, ph, pw):
     n, c, height, width = dx.shape
     oh, ow = delta.shape[2:]
-    for plane in prange(n * c):
+    for plane in own_part(n * c, thread, threads):
         image = dx[plane // c, plane % c]
         image[:] = 0
         for r in range(oh):

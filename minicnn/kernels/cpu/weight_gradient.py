@@ -14,9 +14,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import OUTERS, make_outer
 from minicnn.kernels.cpu.vectors import WIDTH, transpose
 from minicnn.kernels.threads import get_num_threads
@@ -33,12 +33,12 @@ _LANES = tuple(vectors * WIDTH for _, vectors in OUTERS)
 
 
 @jit(explicit=True)
-def turn_round(delta, panels):
+def turn_round(thread, threads, delta, panels):
     """δ (N, groups, maps, places) → panels (N, groups, blocks, places, lanes); empty lanes: 0."""
     images, groups, maps, places = delta.shape
     blocks, lanes = panels.shape[2], panels.shape[4]
     flat, target = delta.reshape(-1), panels.reshape(-1)
-    for unit in prange(images * groups * blocks):
+    for unit in own_part(images * groups * blocks, thread, threads):
         block = unit % blocks
         source = (unit // blocks * maps + block * lanes) * places
         used = min(lanes, maps - block * lanes)
@@ -57,7 +57,7 @@ def turn_round(delta, panels):
 
 
 @jit(explicit=True)
-def _sum_up(panels, lines, sizes, first, out, pitch, dw, kind, parts, at_once):
+def _sum_up(thread, threads, panels, lines, sizes, first, out, pitch, dw, kind, parts, at_once):
     """Each thread has some k's of some maps to itself: no two write to the same place.
 
     Args:
@@ -82,7 +82,7 @@ def _sum_up(panels, lines, sizes, first, out, pitch, dw, kind, parts, at_once):
     rectangles = len(first) // rows
     some_images, some_rows, some_places = at_once
     map_parts, step_parts = parts
-    for unit in prange(groups * map_parts * step_parts):
+    for unit in own_part(groups * map_parts * step_parts, thread, threads):
         part, step_part = unit // step_parts, unit % step_parts
         g, map_part = part // map_parts, part % map_parts
         block0, block1 = map_part * blocks // map_parts, (map_part + 1) * blocks // map_parts

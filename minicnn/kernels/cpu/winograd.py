@@ -26,10 +26,11 @@ that of the direct sum (tested against float64).
 from functools import lru_cache
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import TILES, make_tile
 from minicnn.kernels.cpu.vectors import WIDTH, clear_line
 from minicnn.kernels.cpu.winograd_vectors import kernels_in, split_line, tiles_in, tiles_out
@@ -46,12 +47,12 @@ _LANES = tuple(vectors * WIDTH for _, vectors in TILES)
 
 
 @jit
-def _kernels_in(packed, u, turned):
+def _kernels_in(thread, threads, packed, u, turned):
     """packed (blocks, channels, 9, rows) → U (16, blocks, channels, rows), with room behind."""
     blocks, channels, _, rows = packed.shape
     flat = packed.reshape(-1)
     point = blocks * channels * rows
-    for block in prange(blocks):
+    for block in own_part(blocks, thread, threads):
         for channel in range(channels):
             place = block * channels + channel
             # What is written too much belongs to the next channel, which comes later; the last
@@ -123,7 +124,7 @@ def pixel_tiles(x, shape, first, last, down, across, padding, pixels, row, v, li
 
 
 @jit
-def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, after):
+def _convolve(thread, threads, x, u, bias, y, zeros, kind, shape, padding, tile_rows, after):
     """Y = W ⊗ X + b by tiles.
 
     Args:
@@ -145,7 +146,7 @@ def _convolve(x, u, bias, y, zeros, kind, shape, padding, tile_rows, after):
     v_point, m_point = apart(c * v_line), apart(blocks * rows * line)
     row = across + 2 * WIDTH
     offset = np.arange(c) * v_line
-    for piece in prange(len(zeros)):
+    for piece in own_part(len(zeros), thread, threads):
         first, last = piece * tile_rows, min(total, (piece + 1) * tile_rows)
         v = np.empty(POINTS * v_point + WIDTH, np.float32)
         m = np.empty(POINTS * m_point + WIDTH, np.float32)

@@ -13,9 +13,9 @@ end their sums are added, and G is applied once.
 import math
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import OUTERS, make_outer
 from minicnn.kernels.cpu.vectors import WIDTH, transpose
 from minicnn.kernels.cpu.weight_gradient import best_kind, turn_round
@@ -30,7 +30,7 @@ _LANES = tuple(vectors * WIDTH for _, vectors in OUTERS)
 
 
 @jit
-def _sum_tiles(x, panels, out, padding, kind, tile_rows, first, sums):
+def _sum_tiles(thread, threads, x, panels, out, padding, kind, tile_rows, first, sums):
     """Σ (A δ Aᵀ) ⊙ V → sums (parts, 16, blocks, rectangles · rows, lanes), a part a thread.
 
     Args:
@@ -52,7 +52,7 @@ def _sum_tiles(x, panels, out, padding, kind, tile_rows, first, sums):
     where = first * line
     row = across + 2 * WIDTH
     total = n * down
-    for part in prange(parts):
+    for part in own_part(parts, thread, threads):
         v = np.empty(POINTS * v_point, np.float32)
         d = np.empty(POINTS * d_point, np.float32)
         pixels = np.zeros(8 * row + WIDTH, np.float32)
@@ -94,7 +94,7 @@ def _sum_tiles(x, panels, out, padding, kind, tile_rows, first, sums):
 
 
 @jit
-def _kernels_out(sums, dw, zeros):
+def _kernels_out(thread, threads, sums, dw, zeros):
     """Gᵀ … G of the parts' sum → dw (F, C · 9), some channels at a time.
 
     zeros: one number for each of these times the blocks; NaN where a result is not finite.
@@ -104,7 +104,7 @@ def _kernels_out(sums, dw, zeros):
     c = entries // 9
     flat, target = sums.reshape(-1), dw.reshape(-1)
     point = blocks * steps * lanes
-    for unit in prange(len(zeros)):
+    for unit in own_part(len(zeros), thread, threads):
         block, begin = unit % blocks, unit // blocks * WIDTH
         end = min(c, begin + WIDTH)
         turned = np.empty((end - begin) * 9 * lanes, np.float32)
