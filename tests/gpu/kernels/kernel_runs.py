@@ -16,6 +16,8 @@ from minicnn.kernels.cuda import (
     convolution,
     launching,
     maps,
+    optimizers,
+    places,
     pooling,
     products,
 )
@@ -90,6 +92,15 @@ def linear_layers(dtype):
     yield products.linear_weight_gradient(delta, x)
 
 
+def steps_and_places(dtype):
+    arrays = [[abs(a) for a in drawn(i, dtype, (9000,), (5,), (300,))] for i in range(5)]
+    optimizers.sgd_update(*arrays[:3], [1, 1, 1], 0.1, 0.9, 0.1, True, False)
+    optimizers.adam_update(*arrays, [2, 2, 2], 0.1, (0.9, 0.99), 1e-3, 0.1, False, True)
+    yield from (a for several in arrays for a in several)
+    (delta,) = drawn(0, dtype, (3, 9, 40))
+    yield places.add_to_places(delta, np.array([0, 3, 3, 6, 6, 6, 1, 0, 3]), 8, 1)
+
+
 RUNS = {
     run.__name__: run
     for run in (
@@ -99,6 +110,7 @@ RUNS = {
         normalizations,
         activations,
         linear_layers,
+        steps_and_places,
     )
 }
 
@@ -123,7 +135,7 @@ def results(name, dtype, patch):
 
 
 def misplaced(source):
-    """`launching.source`, with many kernels writing one entry too far: the sanitizer must see it."""
+    """`launching.source`, with many kernels writing one entry too far."""
 
     def found(name):
         return source(name).replace("y[i] =", "y[i + 1] =")

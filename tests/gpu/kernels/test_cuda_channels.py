@@ -159,6 +159,14 @@ def test_the_left_tail_of_the_normal_distribution():
     np.testing.assert_allclose(activation.normal_cdf(x), plain("normal_cdf", x), rtol=1e-4)
 
 
+def test_a_single_number():
+    x = np.array(-2, np.float32)
+    for name in NAMES:
+        y = getattr(activation, name)(x)
+        assert y.shape == ()
+        agree(y, np.asarray(plain(name, x)), "float32")
+
+
 def test_in_place():
     for make in (lambda a: a, lambda a: np.repeat(a, 2)[::2]):
         (x,) = drawn(0, "float32", (50,))
