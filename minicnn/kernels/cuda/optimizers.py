@@ -1,5 +1,7 @@
 """Steps of the optimisers, in place, for all parameters in one launch."""
 
+import functools
+
 import numpy as np
 
 from minicnn.arrays import array_module
@@ -18,6 +20,13 @@ def _alike(parameters, numbers):
     return [(places, number) for (_, number), places in found.items()]
 
 
+@functools.lru_cache(maxsize=16)
+def _on_gpu(xp, words):
+    """The table of `words` on the GPU. In a training loop arrays come back to the same addresses,
+    so that the table of the last step serves again and nothing is copied."""
+    return xp.asarray(np.frombuffer(words, np.int64))
+
+
 def _launch(kernel, places, lists, numbers):
     """Run a kernel for the arrays at `places` of the lists; None is a list that there is not.
 
@@ -31,7 +40,7 @@ def _launch(kernel, places, lists, numbers):
     counts = [-(-size // CHUNK) for size in sizes]
     first = np.cumsum([0, *counts[:-1]])
     addresses = [[launching.address(a) for a in s] if s else [0] * len(sizes) for s in pieces]
-    table = xp.asarray(np.concatenate([sizes, first, *addresses]).astype(np.int64))
+    table = _on_gpu(xp, np.concatenate([sizes, first, *addresses]).astype(np.int64).tobytes())
     chunks = sum(counts)
     arguments = [table, len(sizes), chunks, *numbers]
     blocks = min(chunks, launching.BLOCKS)
