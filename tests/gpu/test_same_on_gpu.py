@@ -40,13 +40,13 @@ ELSEWHERE_HERE = {n for n in TABLE if TABLE[n].compare} | RANDOM | {"Tensor.nump
 
 
 class OnGpu:
-    """minicnn, whose functions make their tensors on a GPU."""
+    """minicnn, whose functions make their tensors on a GPU: not on the current one."""
 
     def __getattr__(self, name):
         found = getattr(mc, name)
         if name not in MAKERS:
             return found
-        return lambda *args, **named: found(*args, **{"device": "cuda", **named})
+        return lambda *args, **named: found(*args, **{"device": "cuda:1", **named})
 
 
 # What the host has to know before it can go on, or to bring along.
@@ -140,7 +140,7 @@ def test_same_as_on_the_cpu(name, machine):
         tolerance = max(entry.tolerance, 2e-2 if "float16" in repr(call) else 3e-5)
         for a, b in zip([*on_cpu, *gradients], [*on_gpu, *gpu_gradients], strict=True):
             if name not in ON_HOST and isinstance(b, mc.Tensor):
-                assert b.is_cuda, f"{where}: a result is on the host"
+                assert b.device == "cuda:1", f"{where}: a result is on {b.device}"
             if name not in RANDOM:
                 text = differs(a, b, tolerance)
                 assert not text, f"{where}: {text}"
