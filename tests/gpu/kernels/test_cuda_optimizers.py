@@ -56,6 +56,16 @@ def test_adam(decoupled, decay, amsgrad, maximize, steps, dtype):
     compare(optimizers.adam_update, arrays, options, dtype)
 
 
+def test_what_is_not_a_number_stays_one():
+    """The largest v so far, and with it the parameter."""
+    w, g, m, v, largest = (np.ones(3, np.float32) for _ in range(5))
+    largest[1] = np.nan
+    options = [1], 0.1, (0.8, 0.99), 1e-3, 0, False, False
+    optimizers.adam_update([w], [g], [m], [v], [largest], *options)
+    np.testing.assert_array_equal(np.isnan(largest), [False, True, False])
+    np.testing.assert_array_equal(np.isnan(w), [False, True, False])
+
+
 def test_one_launch_for_all(monkeypatch):
     launches = []
     launch = optimizers.launching.launch
