@@ -48,3 +48,9 @@ def test_every_family_has_a_chapter():
     text = "\n".join(CHAPTERS.values())
     missing = {file for file in files if f"{{source}}`{file}`" not in text}
     assert missing == set()
+
+
+def test_the_figure_of_lenet_was_measured():
+    path = ROOT / "benchmarks" / "results" / "lenet_mnist.json"
+    mean = json.loads(path.read_text(encoding="utf-8"))["summary"]["test_accuracy"]["mean"]
+    assert f"it reads {100 * mean:.2f} % of the test digits" in CHAPTERS["lenet"]
