@@ -41,18 +41,19 @@ def convolutions(dtype):
 
 
 def pools(dtype):
-    x, delta = drawn(0, dtype, (3, 2, 7, 20), (3, 2, 4, 7))
-    window = (3, 4), (2, 3), (1, 2), (1, 1), (4, 7)
+    # 70 windows: more than the threads that bring δ back have in one round.
+    x, delta = drawn(0, dtype, (3, 2, 9, 40), (3, 2, 5, 14))
+    window = (3, 4), (2, 3), (1, 2), (1, 1), (5, 14)
     y, argmax = pooling.max_pool2d(x, *window)
-    yield from (y, argmax, pooling.max_pool2d_gradient(delta, argmax, (7, 20)))
+    yield from (y, argmax, pooling.max_pool2d_gradient(delta, argmax, (9, 40)))
     # All maxima in one place: as many threads as can be want to write there.
-    yield pooling.max_pool2d_gradient(delta, np.full_like(argmax, 139), (7, 20))
-    divisors = np.arange(1, 29).reshape(4, 7).astype(dtype)
+    yield pooling.max_pool2d_gradient(delta, np.full_like(argmax, 359), (9, 40))
+    divisors = np.arange(1, 71).reshape(5, 14).astype(dtype)
     yield pooling.avg_pool2d(x, *window[:3], divisors)
-    yield pooling.avg_pool2d_gradient(delta, (7, 20), *window[:3], divisors)
-    yield from pooling.adaptive_max_pool2d(x, (4, 7))
-    yield pooling.adaptive_avg_pool2d(x, (4, 7))
-    yield pooling.adaptive_avg_pool2d_gradient(delta, (7, 20))
+    yield pooling.avg_pool2d_gradient(delta, (9, 40), *window[:3], divisors)
+    yield from pooling.adaptive_max_pool2d(x, (5, 14))
+    yield pooling.adaptive_avg_pool2d(x, (5, 14))
+    yield pooling.adaptive_avg_pool2d_gradient(delta, (9, 40))
 
 
 def one_number_a_map(dtype):
