@@ -15,6 +15,7 @@ from minicnn.models.alexnet import (
     alexnet,
     alexnet_paper,
 )
+from minicnn.models.alexnet_towers import AlexNetTowers
 from minicnn.models.cache import weights_folder
 from minicnn.models.compound_scaling import CompoundScale, compound_scale
 from minicnn.models.densenet import (
