@@ -105,19 +105,22 @@ def measure(case, threads, rounds):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def table(found):
+def table(entries):
     lines = [
         "| training | threads | step | loader alone | "
         + " | ".join(f"epoch, {way}" for way in WAYS)
-        + " | least / step |",
-        "|---|---|---|---|" + "---|" * (len(WAYS) + 1),
+        + " | least / step | machine | commit |",
+        "|---|---|---|---|" + "---|" * (len(WAYS) + 3),
     ]
-    for (case, threads), times in found.items():
+    for entry in entries:
+        times = entry["milliseconds"]
         epochs = [times[f"epoch, {way}"] for way in WAYS]
         numbers = [times["step"], times["alone, in the program"], *epochs]
         cells = [f"{number:.3g}" for number in numbers]
         lines.append(
-            f"| {case} | {threads} | {' | '.join(cells)} | {min(epochs) / times['step']:.2f} |"
+            f"| {entry['training']} | {entry['threads']} | {' | '.join(cells)} | "
+            f"{min(epochs) / times['step']:.2f} | {entry['state']} | "
+            f"{entry['machine']['commit']} |"
         )
     return "\n".join(lines)
 
@@ -125,31 +128,43 @@ def table(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--only", default="", help="trainings with this in their name; other rows stay as they are"
+    )
+    parser.add_argument("--state", default="not said", help="what else the machine did")
     arguments = parser.parse_args()
     mc.manual_seed(0)
+    results = machine.ROOT / "benchmarks" / "results"
     every = sorted({1, mc.get_num_threads()})
-    found = {
-        (case, threads): measure(case, threads, arguments.rounds)
-        for case in CASES
-        for threads in every
-    }
     facts = machine.description("pillow")
+    kept = json.loads((results / "loader.json").read_text(encoding="utf-8"))["entries"]
+    entries = []
+    for case in CASES:
+        if arguments.only not in case:
+            entries += [entry for entry in kept if entry["training"] == case]
+            continue
+        for threads in every:
+            times = measure(case, threads, arguments.rounds)
+            entries.append(
+                {
+                    "training": case, "threads": threads, "rounds": arguments.rounds,
+                    "state": arguments.state, "machine": facts, "milliseconds": times,
+                }
+            )  # fmt: skip
+    rounds = sorted({entry["rounds"] for entry in entries})
+    processors = sorted({entry["machine"]["processor"] for entry in entries})
     text = (
         "# Does the loader keep up?\n\n"
         "Milliseconds of a batch: a training step with the batch in memory; the loader by itself, "
         "in the program; step and loader together, the loader in the program or with a worker "
-        f"beside it. Threads: those that train. Medians of {arguments.rounds} rounds.\n\n"
-        f"{table(found)}\n\n"
-        f"Machine: {machine.line(facts)}.\n\nMade by `python benchmarks/loader.py`.\n"
+        "beside it. Threads: those that train. Medians of "
+        f"{' or '.join(map(str, rounds))} rounds.\n\n"
+        f"{table(entries)}\n\n"
+        f"Machine: {'; '.join(processors)}, {facts['cores']} cores.\n\n"
+        "Made by `python benchmarks/loader.py`.\n"
     )
-    results = machine.ROOT / "benchmarks" / "results"
     (results / "loader.md").write_text(text, encoding="utf-8")
-    entries = [
-        {"training": case, "threads": threads, "milliseconds": times}
-        for (case, threads), times in found.items()
-    ]
-    content = {"machine": facts, "entries": entries}
-    text_of = json.dumps(content, indent=1, ensure_ascii=False)
+    text_of = json.dumps({"entries": entries}, indent=1, ensure_ascii=False)
     (results / "loader.json").write_text(text_of + "\n", encoding="utf-8")
     print(text)
 

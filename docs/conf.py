@@ -8,6 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from building.reference import link_to_source as linkcode_resolve  # noqa: F401
+
 from minicnn import __version__
 
 project = "minicnn"
@@ -19,11 +21,14 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx.ext.linkcode",
     "building.formulas",
     "building.sources",
     "building.equations",
     "building.figures",
     "building.floors",
+    "building.reference",
+    "building.networks",
 ]
 exclude_patterns = ["_build", "generated/pages", "**.ipynb_checkpoints"]
 language = "en"
@@ -38,10 +43,14 @@ html_show_sphinx = False
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline"]
 myst_heading_anchors = 3
-# docs/gpu.md may not be there yet.
-suppress_warnings = ["toc.empty_glob"]
 
-# Lessons are run anew at every build, and one that fails, fails the build.
-nb_execution_mode = "force"
+# Thousands of names in the table of contents would be copied into every page.
+toc_object_entries = False
+
+# What docstrings call attributes is described as part of its class.
+napoleon_use_ivar = True
+
+# Lessons are run when they have changed, and in a fresh build all; one that fails, fails the build.
+nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600

@@ -90,7 +90,7 @@ def parse_arguments(argv):
     parser.add_argument("--lr", type=float, help="the learning rate at the start")
     parser.add_argument("--activation", choices=("tanh", "sigmoid", "relu"))
     parser.add_argument("--seed", type=int, default=0, help="same seed, same weights")
-    parser.add_argument("--device", default="cpu", help="where to compute (cpu)")
+    parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, cuda:1, …")
     parser.add_argument("--out", type=Path, help="the run's folder; default: runs/DATASET-NUMBER")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
     parser.add_argument(
@@ -284,7 +284,9 @@ def run_all(arguments, console):
 
     mc.manual_seed(options["seed"])
     generator = mc.Generator(options["seed"])
-    loaders = make_loaders(options, generator)
+    loaders = [
+        data.on_device(loader, arguments.device) for loader in make_loaders(options, generator)
+    ]
     model = make_model(options).to(arguments.device)
     training_images, test = loaders[0].dataset, loaders[2].dataset
     if position:
@@ -312,7 +314,7 @@ def run_all(arguments, console):
     figures = {"test_loss": found.loss, "test_accuracy": found.accuracy}
     write_log(folder / "metrics.jsonl", [*run.history, figures])
     try:
-        write_pictures(folder, model, run.history, test, found)
+        write_pictures(folder, model.cpu(), run.history, test, found)
     except checks.MissingPartError as error:
         print(f"note: no pictures were made: {error}", file=sys.stderr)
     console.print(f"weights, metrics and pictures are in {folder}")

@@ -52,6 +52,7 @@ from minicnn.creation import (
     zeros,
     zeros_like,
 )
+from minicnn.cuda import get_float32_matmul_precision, set_float32_matmul_precision
 from minicnn.device import Device as device
 from minicnn.dtypes import bool, float16, float32, float64, int32, int64, uint8
 from minicnn.functions.comparisons import all, allclose, any, eq, equal, ge, gt, isnan, le, lt, ne

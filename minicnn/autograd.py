@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from minicnn.checks import ArgumentError, DtypeError, GraphError
 from minicnn.device import made
+from minicnn.gpu import copied
 from minicnn.graph import (
     backward_to,
     edges_of,
@@ -145,7 +146,7 @@ def grad(
                 f"grad: the outputs do not depend on input {i}; pass allow_unused=True to receive "
                 "None for it, or materialize_grads=True to receive zeros"
             )
-    return tuple(f if f is None else Tensor(f.copy(order="C")) for f in found)
+    return tuple(f if f is None else Tensor(copied(f)) for f in found)
 
 
 # ------------------------------------------------------------------------ the search for NaN
@@ -310,8 +311,9 @@ class Function:
     """An operation of the user's own, written as in PyTorch.
 
     `forward(ctx, …)` and `backward(ctx, *deltas)` are static methods; call ``YourFunction.apply``.
-    A gradient must have the shape and dtype of what it belongs to. A class attribute ``equations``
-    may name keys of `minicnn.equations`, or lines of its own.
+    A gradient must have the shape and dtype of what it belongs to: else backward raises
+    `ShapeError` or `DtypeError`, and `GraphError` for too few or too many gradients. A class
+    attribute ``equations`` may name keys of `minicnn.equations`, or lines of its own.
 
     >>> import minicnn as mc
     >>> class Cube(mc.autograd.Function):

@@ -7,7 +7,7 @@ True
 
 import sys
 
-from minicnn.checks import ArgumentError, OutOfMemoryError
+from minicnn.checks import ArgumentError, OutOfMemoryError, one_of
 from minicnn.device import as_device
 from minicnn.gpu import device_count, gigabytes, gpu_arrays, on_gpu
 from minicnn.random import default_generator_of, seed_gpus
@@ -20,6 +20,7 @@ __all__ = [
     "empty_cache",
     "get_device_capability",
     "get_device_name",
+    "get_float32_matmul_precision",
     "get_rng_state",
     "is_available",
     "manual_seed",
@@ -29,6 +30,7 @@ __all__ = [
     "memory_reserved",
     "memory_summary",
     "set_device",
+    "set_float32_matmul_precision",
     "set_rng_state",
     "synchronize",
 ]
@@ -168,3 +170,35 @@ def get_rng_state(device="cuda"):
 def set_rng_state(new_state, device="cuda"):
     """Continue where `get_rng_state` was called."""
     default_generator_of(as_device(device)).set_state(new_state)
+
+
+# ------------------------------------------------------------------------------ its precision
+
+_PRECISIONS = ("highest", "high", "medium")
+
+
+def set_float32_matmul_precision(precision):
+    """How exactly a GPU multiplies float32 matrices, also those that convolutions are made of.
+
+    Args:
+        precision: ``"highest"`` (the default): all 24 bits of float32. ``"high"`` and ``"medium"``:
+            the factors with 11 bits, TF32, which GPUs from 2020 on do several times faster; results
+            then agree with the CPU's to three digits instead of six.
+
+    >>> import minicnn as mc
+    >>> mc.set_float32_matmul_precision("high")
+    >>> mc.get_float32_matmul_precision()
+    'high'
+    >>> mc.set_float32_matmul_precision("highest")
+    """
+    one_of("set_float32_matmul_precision", "precision", precision, _PRECISIONS)
+    from minicnn.kernels.cuda.products import allow_tf32
+
+    allow_tf32(precision != "highest")
+
+
+def get_float32_matmul_precision():
+    """``"high"`` where TF32 is allowed, else ``"highest"``."""
+    from minicnn.kernels.cuda.products import tf32_allowed
+
+    return "high" if tf32_allowed() else "highest"

@@ -7,7 +7,7 @@ import numpy as np
 
 from minicnn.arrays import as_array
 from minicnn.checks import ArgumentError, DeviceError, closest
-from minicnn.gpu import device_count, gpu_arrays, number_of, on_gpu
+from minicnn.gpu import beside, device_count, gpu_arrays, number_of, on_gpu
 
 
 class Device(str):
@@ -143,8 +143,9 @@ def first_outside(numbers, low, high, allowed=None):
         found = (numbers < low) | (numbers >= high)
         return found if allowed is None else found & (numbers != allowed)
 
-    wrong = computed("labels", outside, numbers)
-    return int(numbers[wrong].reshape(-1)[0]) if wrong.any() else None
+    with beside(numbers):
+        wrong = outside(numbers)
+        return int(numbers[wrong].reshape(-1)[0]) if wrong.any() else None
 
 
 def moved(array, device):

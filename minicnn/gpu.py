@@ -29,10 +29,9 @@ def gpu_arrays():
     try:
         import cupy
     except ImportError as error:
-        why = "needs CuPy" if "cupy" not in sys.modules else f"CuPy does not load ({error})"
-        raise MissingDeviceError(
-            f"device: 'cuda' is not available: it {why}: {_INSTALL}"
-        ) from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "cupy"
+        why = "it needs CuPy" if missing else f"CuPy does not load ({error})"
+        raise MissingDeviceError(f"device: 'cuda' is not available: {why}: {_INSTALL}") from error
     _check_driver(cupy)
     return cupy
 
@@ -135,6 +134,15 @@ def _out_of_memory(cupy, number, error):
         "Lower the batch size or the image size first; predict under no_grad(); train in float16; "
         "or delete tensors that are no longer needed"
     )
+
+
+def copied(array, dtype=None):
+    """A copy of an array, or of it in another dtype, where it is: in row-major order.
+
+    CuPy's own copy goes to the current GPU, whichever that is.
+    """
+    with beside(array):
+        return array.copy(order="C") if dtype is None else array.astype(dtype, order="C")
 
 
 def pinned(array):

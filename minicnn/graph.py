@@ -18,7 +18,7 @@ import numpy as np
 from minicnn.arrays import array_module, as_array
 from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
 from minicnn.device import made, one_device
-from minicnn.gpu import beside
+from minicnn.gpu import beside, copied
 from minicnn.modes import mode
 
 _created = itertools.count()
@@ -347,7 +347,7 @@ def starting_points(operation, tensors, gradients):
             )
         else:
             one_device(f"{operation}: the tensor and its gradient", (t.array, g.array))
-            delta = g.array.astype(t.dtype, copy=False)
+            delta = g.array if g.dtype == t.dtype else copied(g.array, t.dtype)
         roots.append(edge)
         deltas.append(delta)
     return roots, deltas

@@ -150,7 +150,8 @@ class _Several:
 class record(_ModeSwitch):
     """Inside ``with record(recorder):`` the `Recorder` sees every operation of this thread.
 
-    Recorders that were there before go on seeing everything, and see it first.
+    Recorders that were there before go on seeing everything, and see it first. A recorder is shown
+    arrays; an error that it raises, such as a `GraphError`, reaches whoever ran the operation.
     """
 
     def __init__(self, recorder):

@@ -7,7 +7,7 @@ its base, so it is the base that moves to a new node; all other views of that me
 """
 
 from minicnn.checks import GraphError, ShapeError
-from minicnn.gpu import beside
+from minicnn.gpu import beside, copied
 from minicnn.graph import Node
 from minicnn.modes import mode
 from minicnn.ops.shape import WriteThrough
@@ -26,7 +26,7 @@ def write(name, tensor, operation, *others):
     overwrites = operation.overwrites and mode().recorder is None
     # The operation may save its input: it is given a copy, which stays as it is. One that saves
     # nothing of it writes to the very memory (but a recorder wants to see what was there).
-    before = Tensor(tensor.array if overwrites else tensor.array.copy())
+    before = Tensor(tensor.array if overwrites else copied(tensor.array))
     before._source = tensor._edge()
     if overwrites:
         operation.into = tensor.array

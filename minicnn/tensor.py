@@ -17,7 +17,7 @@ from minicnn.checks import (
 )
 from minicnn.device import CPU, device_of, is_array, one_device
 from minicnn.dtypes import is_floating
-from minicnn.gpu import beside
+from minicnn.gpu import beside, copied
 from minicnn.graph import Node, Version
 from minicnn.modes import mode
 
@@ -342,9 +342,9 @@ class Tensor:
             raise GraphError(
                 "deepcopy: only leaves can be copied with their graph; use .detach().clone()"
             )
-        result = type(self)(self.array.copy(), requires_grad=self._requires_grad)
+        result = type(self)(copied(self.array), requires_grad=self._requires_grad)
         if self.grad is not None:
-            result.grad = Tensor(self.grad.array.copy())
+            result.grad = Tensor(copied(self.grad.array))
         memo[id(self)] = result
         return result
 

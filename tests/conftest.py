@@ -28,6 +28,16 @@ def rng():
     return np.random.default_rng(20240607)
 
 
+def pytest_report_header(config):
+    """Says what a pass of tests/gpu means."""
+    if config.option.markexpr.strip() == "gpu":
+        return "gpu: tests on a real GPU"
+    return (
+        "gpu: tests/gpu run on a stand-in for CuPy, in the host's memory: a pass is no GPU pass; "
+        "pytest -m gpu tests/gpu runs those that need a GPU"
+    )
+
+
 def _no_skip(report):
     """With MINICNN_NO_SKIPS set, a test that is skipped (for a missing part, say) has failed."""
     if os.environ.get("MINICNN_NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):

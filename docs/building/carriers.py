@@ -120,4 +120,4 @@ def _kernels(operations):
 
 
 def _place_of_kernel(name, variant):
-    return place_of(find(name), f"{name} ({variant})")
+    return place_of(find(name), name)

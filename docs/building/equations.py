@@ -28,7 +28,8 @@ _WORDS = {
     "en": {"eq": "eq.", "textbook": "textbook", "operation": "operation", "kernel": "kernels"},
     "zh": {"eq": "式", "textbook": "教科书函数", "operation": "运算", "kernel": "内核"},
 }
-_TITLES = json.loads((ROOT / "minicnn/stepper/page/texts/zh.json").read_text(encoding="utf-8"))
+_CHINESE = json.loads((ROOT / "minicnn/stepper/page/texts/zh.json").read_text(encoding="utf-8"))
+_TITLES = _CHINESE["equation titles"]
 
 
 def language(docname):
@@ -81,7 +82,10 @@ def _links(docname, found, words):
         for place in found[kind]:
             line += nodes.Text(" ")
             file = place.file.removeprefix("minicnn/")
-            link = _link(to_root(docname) + place.address, nodes.literal(text=place.label))
+            # Kernels of the same name lie in plain.py and in files of the fast ones.
+            stem = file.rpartition("/")[2].removesuffix(".py")
+            label = f"{stem}.{place.label}" if kind == "kernel" else place.label
+            link = _link(to_root(docname) + place.address, nodes.literal(text=label))
             link["reftitle"] = f"{file}, line {place.line}"
             line += link
         line += nodes.Text(" ")

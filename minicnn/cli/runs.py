@@ -9,6 +9,7 @@ from pathlib import Path
 from minicnn.cli.command import Mistake
 from minicnn.cli.datasets import Preprocessing, preprocessing_for
 from minicnn.cli.networks import build_network, default_input, mistakes
+from minicnn.device import as_device
 
 VERSION = 1
 
@@ -32,8 +33,17 @@ class Trained:
     options: dict | None = None
 
 
+def add_device_argument(parser, default=None):
+    """``--device``."""
+    parser.add_argument(
+        "--device", default=default, metavar="DEVICE",
+        help="where to compute: cpu, cuda (a GPU), cuda:1, … (default: cpu)",
+    )  # fmt: skip
+
+
 def add_trained_arguments(parser, what):
-    """The arguments by which a command is told of a trained network."""
+    """The arguments by which a command is told of a trained network, and where to use it."""
+    add_device_argument(parser, "cpu")
     parser.add_argument("network", metavar="RUN|NAME|FILE.py:FUNCTION", help=what)
     parser.add_argument(
         "--option", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
@@ -47,7 +57,14 @@ def add_trained_arguments(parser, what):
 
 
 def trained(options):
-    """The network that `add_trained_arguments` was told of."""
+    """The network that `add_trained_arguments` was told of, on the device that it named."""
+    device = as_device(options.device)  # whether there is one is known sooner than the rest
+    found = _trained(options)
+    found.model.to(device)
+    return found
+
+
+def _trained(options):
     folder = Path(options.network)
     if (folder / "run.json").is_file():
         return _of_run(folder, options)

@@ -10,6 +10,7 @@ from minicnn.cli.command import Mistake
 from minicnn.cli.datasets import load_part, preprocessing_for
 from minicnn.cli.networks import default_input
 from minicnn.cli.runs import build_for, read_run, write_run
+from minicnn.device import as_device
 from minicnn.distributed import SyncBatchNorm, complain, first_goes_first, from_first, world
 
 RESULT = "weights.safetensors"
@@ -66,6 +67,7 @@ class _Training:
         from minicnn.random import manual_seed
 
         self.chosen = chosen
+        self.device = as_device(chosen.get("device", "cpu"))  # older runs do not say
         manual_seed(chosen["seed"])
         with first_goes_first():
             train = load_part(chosen, "train", None)
@@ -130,13 +132,13 @@ class _Training:
         )
 
     def loader(self, part, **options):
-        from minicnn.data import DataLoader
+        from minicnn.data import DataLoader, on_device
 
         workers = self.chosen["workers"]
         if workers:
             options.update(num_workers=workers, workers=self.chosen["worker_kind"])
             options["persistent_workers"] = True
-        return DataLoader(self.parts[part], **options)
+        return on_device(DataLoader(self.parts[part], **options), self.device)
 
     def train(self, folder, console, plain):
         from minicnn import nn
@@ -145,6 +147,7 @@ class _Training:
         from minicnn.training import fit
 
         chosen = self.chosen
+        self.model.to(self.device)
         loader = self.loader("training", batch_size=chosen["batch_size"], shuffle=True)
         optimizer, scheduler = self._optimizer(loader)
         averaging, callbacks = self._callbacks(folder, console, plain)

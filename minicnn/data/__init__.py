@@ -15,7 +15,7 @@ from minicnn.data import transforms
 from minicnn.data.cifar import CIFAR10, CIFAR100
 from minicnn.data.collate import default_collate, default_convert
 from minicnn.data.datasets import ConcatDataset, Dataset, Subset, TensorDataset
-from minicnn.data.device_loader import DeviceLoader
+from minicnn.data.device_loader import DeviceLoader, on_device
 from minicnn.data.download import DownloadError
 from minicnn.data.folder import CorruptImageError, DatasetFolder, ImageFolder
 from minicnn.data.idx import read_idx, write_idx

@@ -51,6 +51,11 @@ class DeviceLoader:
         return batches if self.device == CPU else _on_their_way(batches, self.device, self.ahead)
 
 
+def on_device(loader, device):
+    """The loader itself for the CPU, a `DeviceLoader` of it for a GPU; None stays None."""
+    return loader if loader is None or as_device(device) == CPU else DeviceLoader(loader, device)
+
+
 def _on_their_way(batches, device, ahead):
     cupy = gpu_arrays()
     with on_gpu(device.index):

@@ -4,8 +4,8 @@ Started by ``mpiexec -n 4 python program.py``, `minicnn.training.fit` and ``mini
 themselves; what is here is what they do it with. Without mpiexec nothing changes, and MPI is not
 needed.
 
-Functions named like those of ``torch.distributed`` mean the same; the rest is minicnn's own. Without
-the package mpi4py, what needs it raises `MissingPartError`; when another process is lost,
+Functions named like those of ``torch.distributed`` mean the same; the rest is minicnn's own.
+Without the package mpi4py, what needs it raises `MissingPartError`; when another process is lost,
 `RankLostError`; arrays and arguments that do not fit `ShapeError`, `DtypeError` or
 `ArgumentError`.
 """

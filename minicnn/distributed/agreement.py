@@ -7,6 +7,7 @@ from importlib.metadata import version
 import numpy as np
 
 from minicnn._version import __version__
+from minicnn.arrays import on_host
 from minicnn.checks import ArgumentError
 
 
@@ -50,7 +51,7 @@ def versions():
 
 
 def fingerprint(module):
-    """Names, shapes and dtypes of a network's parameters and buffers, in their order."""
+    """What the parameters and buffers of a network are, and in which order."""
     tensors = {
         **{f"the parameter {n!r}": t for n, t in module.named_parameters()},
         **{f"the buffer {n!r}": t for n, t in module.named_buffers()},
@@ -63,13 +64,14 @@ def fingerprint(module):
 
 def _kind(t):
     wanted = ", trained" if t.requires_grad else ""
-    return f"{tuple(t.shape)} {t.dtype}{wanted}"
+    where = "" if t.device.type == "cpu" else f" on {t.device.type}"
+    return f"{tuple(t.shape)} {t.dtype}{where}{wanted}"
 
 
 def check_weights(ranks, module):
     """Refuse to go on with parameters that are no longer the same, bit for bit, on all ranks."""
     sums = {
-        f"the checksum of {name!r}": zlib.crc32(np.ascontiguousarray(p.array))
+        f"the checksum of {name!r}": zlib.crc32(np.ascontiguousarray(on_host(p.array)))
         for name, p in module.named_parameters()
     }
     must_agree(

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from minicnn.arrays import array_module
+from minicnn.arrays import array_module, on_host
 from minicnn.distributed.communicator import GRADIENTS
 from minicnn.graph import after_backward
 from minicnn.tensor import Tensor
@@ -61,8 +61,9 @@ class Bucket:
 
     def give_back(self):
         """Make the means the gradients of the parameters; those that no rank has stay None."""
-        for i, (p, place) in enumerate(zip(self.parameters, self.places, strict=True)):
-            if not self.array[self.size + i]:
+        counts = on_host(self.array[self.size :])
+        for p, place, count in zip(self.parameters, self.places, counts, strict=True):
+            if not count:
                 continue
             mean = self.array[place].reshape(p.shape).astype(p.dtype, copy=False)
             if p.grad is None:

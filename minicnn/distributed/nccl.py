@@ -1,9 +1,9 @@
 """Collectives of arrays on GPUs, through NCCL: from one GPU to the next, not by way of the host.
 
-**Not run**: written for a machine with several GPUs, which was not at hand; tests run it against a
-stand-in that checks how CuPy is called. MPI starts it, and does all that is not on a GPU. It has
-the deadline that all collectives have: it is waited for by asking an event, never by a call that
-blocks.
+**Not run**: written for a machine with several GPUs, which was not at hand; tests run it against
+stand-ins that check how CuPy is called, and let MPI do what NCCL would. MPI starts it, and does all
+that is not on a GPU. It has the deadline that all collectives have: it is waited for by asking an
+event, never by a call that blocks.
 """
 
 from minicnn.checks import ArgumentError, DtypeError, MissingPartError

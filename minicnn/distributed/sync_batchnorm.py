@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from minicnn.arrays import array_module
 from minicnn.checks import ShapeError
 from minicnn.distributed.communicator import STATISTICS
 from minicnn.distributed.joining import world
@@ -135,9 +136,9 @@ class _SyncBatchNorm(ops.BatchNorm):
         shape, dtype = x.shape, x.dtype
         x = self._seen(x)
         mean, var = self._moments_of_all(x, shape)
-        inverse = 1 / np.sqrt(var + x.dtype.type(self.eps))
+        inverse = 1 / array_module(x).sqrt(var + x.dtype.type(self.eps))
         scale, shift = (p.reshape(-1).astype(x.dtype) for p in (gamma, beta))
-        self.normalized, y = find("channel_normalize")(x, mean, inverse, scale, shift)
+        self.normalized, y = find("channel_normalize", x)(x, mean, inverse, scale, shift)
         self.mean, self.var, self.inverse_std = (
             numbers.reshape(self.parameters) for numbers in (mean, var, inverse)
         )
@@ -145,9 +146,11 @@ class _SyncBatchNorm(ops.BatchNorm):
         return y.reshape(shape).astype(dtype, copy=False)
 
     def _moments_of_all(self, x, shape):
-        own = np.concatenate([[x.shape[0] * x.shape[2]], *find("channel_moments")(x)], axis=0)
-        everyone = self.ranks.gather(own.astype(np.float64), "SyncBatchNorm, forward", STATISTICS)
-        counts, means, variances = np.split(everyone, [1, 1 + x.shape[1]], axis=1)
+        xp = array_module(x)
+        count = xp.full(1, x.shape[0] * x.shape[2])
+        own = xp.concatenate([count, *find("channel_moments", x)(x)]).astype(np.float64)
+        everyone = self.ranks.gather(own, "SyncBatchNorm, forward", STATISTICS)
+        counts, means, variances = xp.split(everyone, [1, 1 + x.shape[1]], axis=1)
         self.count = int(counts.sum())
         one_value_has_no_variance("SyncBatchNorm", self.count, "channel", shape)
         mean = (counts * means).sum(0) / self.count
@@ -157,15 +160,16 @@ class _SyncBatchNorm(ops.BatchNorm):
     def backward(self, delta):
         (shape, dtype), (parameter_shape, gamma_dtype), (_, beta_dtype) = self.inputs
         delta = self._seen(delta)
-        dbeta, dgamma = find("channel_sums")(delta, self.normalized)
+        dbeta, dgamma = find("channel_sums", delta)(delta, self.normalized)
         # Also where nobody wants ∂L/∂x here: the other ranks may wait for it.
-        sums = np.concatenate([dbeta, dgamma]).astype(np.float64)
+        xp = array_module(delta)
+        sums = xp.concatenate([dbeta, dgamma]).astype(np.float64)
         self.ranks.start_sum(sums, "SyncBatchNorm, backward", STATISTICS).wait()
         dx = None
         if self.needs[0]:
-            means = (s.astype(delta.dtype) for s in np.split(sums / self.count, 2))
+            means = (s.astype(delta.dtype) for s in xp.split(sums / self.count, 2))
             scale = self.gamma.reshape(-1).astype(delta.dtype) * self.inverse_std.reshape(-1)
-            dx = find("channel_gradient")(delta, self.normalized, scale, *means)
+            dx = find("channel_gradient", delta)(delta, self.normalized, scale, *means)
             dx = dx.reshape(shape).astype(dtype, copy=False)
         return (
             dx,

@@ -18,6 +18,8 @@ Notation: ⊗ is cross-correlation without padding (narrow), ⊗~ the wide one (
 kernel size − 1 on every side), ∗ true convolution (the kernel is rotated), ⊙ the element-wise
 product, rot180 the rotation of the last two axes by 180°, δ = ∂L/∂Z the error term of a net
 input Z. X is M×N and W is m×n; indices start at 1.
+
+An unknown key raises `UnknownEquation`, which is a KeyError and a ValueError.
 """
 
 from .equation import Equation

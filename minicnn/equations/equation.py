@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Equation:
-    """One equation as data.
+    """One equation as data; every field is a string.
 
     key:    what code, docs and tests cite, such as "1.16" or "bn".
     title:  what the equation is about, in a few words.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Slip:
-    """One statement that is easily got wrong.
+    """One statement that is easily got wrong; every field is a string.
 
     name:       a short name of the subject.
     equation:   the key of the equation it is about.

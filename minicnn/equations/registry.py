@@ -53,7 +53,7 @@ _EQUATIONS = _index(
 
 
 def get(key):
-    """The equation with this key; UnknownEquation, naming the closest keys, if there is none.
+    """The equation with this key, a string; UnknownEquation, naming close keys, if there is none.
 
     >>> print(get("1.14"))
     eq. 1.14 (bias gradient of a convolution layer): ∂L/∂b^(l,p) = Σ_i Σ_j [δ^(l,p)]_ij
@@ -76,7 +76,7 @@ def get(key):
 
 
 def keys():
-    """All keys, in order: 1.1 to 1.17 with what belongs to them, then the rest by subject.
+    """All keys, strings, in order: 1.1 to 1.17 with what belongs to them, then the rest by subject.
 
     >>> keys()[:3]
     ('1.1', '1.2', '1.3')

@@ -62,15 +62,21 @@ def _truth(name, function, x, dim, keepdim):
     x = tensor_only(name, x)
     dims = dimensions(name, dim, x.ndim)
     flag(name, "keepdim", keepdim)
-    result = computed(name, lambda x: function(x, axis=dims, keepdims=keepdim), x.array)
     # PyTorch's exception: uint8 stays what it is, from the time when it served for bool.
-    return Tensor(result.astype(x.dtype) if x.dtype == uint8 else result)
+    dtype = x.dtype if x.dtype == uint8 else np.bool_
+
+    def truth(array):
+        return function(array, axis=dims, keepdims=keepdim).astype(dtype)
+
+    return Tensor(computed(name, truth, x.array))
 
 
 def equal(input, other):
     """Whether two tensors have the same shape and the same values."""
     x, y = tensor_only("equal", input), tensor_only("equal", other)
-    return x.shape == y.shape and bool(computed("equal", np.equal, x.array, y.array).all())
+    return x.shape == y.shape and bool(
+        computed("equal", lambda x, y: (x == y).all(), x.array, y.array)
+    )
 
 
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):

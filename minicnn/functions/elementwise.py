@@ -17,6 +17,7 @@ from minicnn.functions.operands import (
     tensor_only,
 )
 from minicnn.functions.shaping import squeeze, unsqueeze
+from minicnn.gpu import copied
 from minicnn.ops import activation, arithmetic, bounds, loss, rounding
 from minicnn.tensor import Tensor, apply
 
@@ -104,7 +105,7 @@ def remainder(input, other):
 
 def _divisible(name, x, y):
     not_bool(name, x)
-    if not is_floating(y.dtype) and x.array.size and not y.array.all():
+    if not is_floating(y.dtype) and x.array.size and not computed(name, np.all, y.array):
         raise ArgumentError(f"{name}: integers cannot be divided by 0 (ZeroDivisionError)")
 
 
@@ -119,7 +120,7 @@ def pow(input, exponent):
 
 
 def neg(input):
-    """−x."""
+    """−x of every element; a bool tensor is refused (equation ``neg``)."""
     not_bool("neg", tensor_only("neg", input))
     return apply(arithmetic.Neg(), input)
 
@@ -142,7 +143,7 @@ def sign(input):
 
 
 def exp(input):
-    """eˣ."""
+    """eˣ of every element; integers become float32 (equation ``exp``)."""
     return apply(arithmetic.Exp(), floating("exp", input))
 
 
@@ -167,7 +168,7 @@ def cos(input):
 
 
 def square(input):
-    """x²."""
+    """x² of every element, in the dtype of x, but int64 for truth values."""
     tensor_only("square", input)
     return mul(input, input) if input.dtype != bool else pow(operand("square", input, int64), 2)
 
@@ -267,7 +268,7 @@ def _mask(name, condition, *others):
     """A copy of the array of a condition, which the caller may change before backward."""
     if any(t.ndim for t in (condition, *others)):
         one_device(name, [t.array for t in (condition, *others) if t.ndim])
-    return condition.array.copy()
+    return copied(condition.array)
 
 
 def sigmoid(input):

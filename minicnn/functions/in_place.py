@@ -13,7 +13,7 @@ from minicnn.functions import elementwise, logic, reductions
 from minicnn.functions.conversions import to
 from minicnn.functions.operands import NUMBERS, fitting_number, operand, tensor_only
 from minicnn.functions.shaping import expand
-from minicnn.gpu import beside
+from minicnn.gpu import beside, copied
 from minicnn.modes import mode
 from minicnn.ops.shape import SetItem
 from minicnn.rewriting import move, refuse_protected, write
@@ -71,7 +71,7 @@ def _in_place(function):
         if tracked:
             refuse_protected(name, input)
             # The function may save its argument for backward: it is given a copy, which stays.
-            before = Tensor(input.array.copy())
+            before = Tensor(copied(input.array))
             before._source = input._edge()
         for t in others:
             # Where it can be seen from the shapes alone, nothing is computed.

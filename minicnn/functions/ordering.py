@@ -6,6 +6,7 @@ from minicnn.checks import ArgumentError, dimension, flag, integer
 from minicnn.device import computed
 from minicnn.functions.operands import not_bool, tensor_only
 from minicnn.functions.reductions import ValuesAndIndices, no_place
+from minicnn.gpu import copied
 from minicnn.ops.reduction import TakeAlong
 from minicnn.tensor import Tensor, apply
 
@@ -64,7 +65,7 @@ def _take(name, input, dim, find):
         return ValuesAndIndices(input.clone(), Tensor(no_place(input)))
     # Copied: the operation keeps the indices for backward, and the caller may change these.
     indices = computed(name, lambda array: find(array, axis), input.array)
-    return ValuesAndIndices(apply(TakeAlong(indices, axis), input), Tensor(indices.copy()))
+    return ValuesAndIndices(apply(TakeAlong(indices, axis), input), Tensor(copied(indices)))
 
 
 def _order(array, axis, descending):

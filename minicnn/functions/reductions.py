@@ -18,6 +18,7 @@ from minicnn.dtypes import as_dtype, int64, is_floating
 from minicnn.functions.elementwise import div, maximum, minimum
 from minicnn.functions.operands import not_bool, operand, tensor_only
 from minicnn.functions.shaping import squeeze
+from minicnn.gpu import copied
 from minicnn.modes import is_grad_enabled
 from minicnn.ops import reduction
 from minicnn.tensor import Tensor, apply
@@ -134,8 +135,11 @@ def _places(name, function, x, dim, keepdim):
     dims = tuple(range(x.ndim)) if dim is None else (dimension(name, dim, x.ndim),)
     _not_empty(name, x, dims if x.ndim else ())
     axis = dims[0] if dim is not None and x.ndim else None
-    places = computed(name, lambda x: function(x, axis=axis, keepdims=keepdim), x.array)
-    return Tensor(places.astype(int64, copy=False))
+
+    def places(array):
+        return function(array, axis=axis, keepdims=keepdim).astype(int64, copy=False)
+
+    return Tensor(computed(name, places, x.array))
 
 
 def max(input, dim=None, keepdim=False, *, other=None):
@@ -171,7 +175,7 @@ def _max_or_min(name, functions, input, dim, keepdim, other):
     if not x.ndim:
         return ValuesAndIndices(x.clone(), Tensor(no_place(x)))
     indices = _places(name, place, x, dim, keepdim=True)
-    values = apply(reduction.TakeAlong(indices.array.copy(), dim), x)
+    values = apply(reduction.TakeAlong(copied(indices.array), dim), x)
     if not keepdim:
         values, indices = squeeze(values, dim), squeeze(indices, dim)
     return ValuesAndIndices(values, indices)

@@ -6,6 +6,7 @@ from minicnn.device import first_outside, one_device
 from minicnn.dtypes import int32, int64
 from minicnn.functions.operands import tensor_only
 from minicnn.functions.shaping import reshape
+from minicnn.gpu import beside, copied
 from minicnn.ops.shape import Gather
 from minicnn.tensor import apply
 
@@ -30,7 +31,7 @@ def gather(input, dim, index, *, sparse_grad=False):
         raise ArgumentError("gather: sparse_grad=True is not supported; gradients are dense")
     dim = dimension("gather", dim, input.ndim)
     if not index.numel():
-        return apply(Gather(index.array.astype(int64)), reshape(input, -1))
+        return apply(Gather(copied(index.array, int64)), reshape(input, -1))
     _index_dtype("gather", index)
     one_device("gather", (input.array, index.array))
     if max(index.ndim, 1) != max(input.ndim, 1):
@@ -39,7 +40,7 @@ def gather(input, dim, index, *, sparse_grad=False):
             f"shape {input.shape}"
         )
     x = input if input.ndim else reshape(input, 1)
-    places = index.array.reshape(index.shape or (1,)).astype(int64)
+    places = copied(index.array, int64).reshape(index.shape or (1,))
     for d, (size, limit) in enumerate(zip(places.shape, x.shape, strict=True)):
         if d != dim and size > limit:
             raise ShapeError(
@@ -48,8 +49,9 @@ def gather(input, dim, index, *, sparse_grad=False):
             )
     _in_range("gather", places, dim, x.shape[dim])
     # For every place of the result, where in x it comes from: its own coordinates but for dim.
-    xp = array_module(places)
-    where = list(xp.ogrid[tuple(slice(s) for s in places.shape)])
+    with beside(places):
+        grid = array_module(places).ogrid
+        where = list(grid[tuple(slice(s) for s in places.shape)])
     where[dim] = places
     result = apply(Gather(tuple(where)), x)
     return result if index.ndim else reshape(result, ())
@@ -68,7 +70,7 @@ def index_select(input, dim, index):
     one_device("index_select", (input.array, index.array))
     if index.ndim > 1:
         raise IndexRangeError(f"index_select: index must be a vector, got shape {index.shape}")
-    places = index.array.reshape(-1).astype(int64)
+    places = copied(index.array, int64).reshape(-1)
     if not input.ndim:
         if len(places) != 1:
             raise IndexRangeError(

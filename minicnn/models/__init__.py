@@ -1,5 +1,11 @@
 """The networks, one file a family.
 
+Names, options and keys of the ``state_dict`` are torchvision's where it has the network. A network
+takes float tensors (N, C, H, W) and returns logits (N, classes), unless it says otherwise. An
+unknown name, or a value that an option does not have, raises `ArgumentError`; an image of a size or
+with channels that the network cannot take `ShapeError`; weights that do not fit say which keys or
+shapes differ.
+
 >>> model = get_model("lenet5", num_classes=10)
 """
 
@@ -9,6 +15,7 @@ from minicnn.models.alexnet import (
     alexnet,
     alexnet_paper,
 )
+from minicnn.models.alexnet_towers import AlexNetTowers
 from minicnn.models.cache import weights_folder
 from minicnn.models.compound_scaling import CompoundScale, compound_scale
 from minicnn.models.densenet import (

@@ -1,4 +1,10 @@
-"""Layers: modules with state (`Module`) over functions without (`functional`)."""
+"""Layers: modules with state (`Module`) over functions without (`functional`).
+
+Names, arguments, defaults and keys of the ``state_dict`` are PyTorch's. A layer takes a batch, such
+as (N, C, H, W), and most take a single sample as well; parameters are float32 unless `dtype` says
+otherwise, and an input has their dtype. A wrong option raises `ArgumentError` or `DtypeError` when
+the layer is made; a wrong input `ShapeError` or `DtypeError` when it is called.
+"""
 
 from minicnn.nn import functional, init, utils
 from minicnn.nn.activation import (

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from minicnn.gpu import beside
 from minicnn.modes import is_grad_enabled
 from minicnn.nn import functional as F
 from minicnn.nn.activation import Hardswish, ReLU, ReLU6, SiLU
@@ -97,9 +98,10 @@ def run_in_order(layers, input):
 def _constants(norm):
     """(μ, a, β) of a batch normalisation in evaluation: y = (x − μ) · a + β."""
     mean, var = norm.running_mean.array, norm.running_var.array
-    gamma = np.ones_like(mean) if norm.weight is None else norm.weight.array
-    beta = np.zeros_like(mean) if norm.bias is None else norm.bias.array
-    return mean, gamma / np.sqrt(var + np.float32(norm.eps)), beta
+    with beside(mean):
+        gamma = np.ones_like(mean) if norm.weight is None else norm.weight.array
+        beta = np.zeros_like(mean) if norm.bias is None else norm.bias.array
+        return mean, gamma / np.sqrt(var + np.float32(norm.eps)), beta
 
 
 def _runs_at_once(conv, norm, act, input, residual):

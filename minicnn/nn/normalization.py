@@ -6,6 +6,7 @@ from minicnn.checks import ArgumentError, ShapeError
 from minicnn.creation import empty
 from minicnn.dtypes import int64
 from minicnn.functions.shaping import squeeze, unsqueeze
+from minicnn.gpu import beside
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.module import Module
@@ -100,11 +101,11 @@ class _BatchNorm(_Statistics):
                 f"channels, expected {self.num_features} (num_features)"
             )
         tracks = self.training and self.track_running_stats
+        counted = self.num_batches_tracked if tracks else None
         momentum = 0.0 if self.momentum is None else self.momentum
-        if tracks and self.num_batches_tracked is not None:
-            batches = int(self.num_batches_tracked) + 1
+        if counted is not None and self.momentum is None:
             # No momentum: the mean of all batches, r ← r + (s − r)/batches.
-            momentum = 1 / batches if self.momentum is None else momentum
+            momentum = 1 / (int(counted) + 1)
         output = function(
             input,
             self.running_mean if not self.training or tracks else None,
@@ -116,8 +117,10 @@ class _BatchNorm(_Statistics):
             self.eps,
         )
         # Counted when it has worked: a batch that is refused leaves the layer as it was.
-        if tracks and self.num_batches_tracked is not None:
-            self.num_batches_tracked.fill_(batches)
+        if counted is not None:
+            with beside(counted.array):  # by whom it is counted: to ask a GPU takes time
+                counted.array += 1
+            counted._version.changes += 1
         return output
 
 

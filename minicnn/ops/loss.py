@@ -1,6 +1,7 @@
 """Softmax and losses. Classes lie along axis 1 of (N, K) or (N, K, d₁, d₂, …)."""
 
 from minicnn.arrays import array_module, largest, unbroadcast
+from minicnn.gpu import beside
 from minicnn.ops.activation import logistic
 from minicnn.ops.base import Operation
 
@@ -59,9 +60,10 @@ class NegativeLogLikelihood(Operation):
 
     def __init__(self, target, reduction, ignore_index, weight=None):
         self.reduction, self.weight = reduction, weight
-        self.counted = target != ignore_index
-        # An ignored target may be any number; 0 stands in for it as an index.
-        self.target = array_module(target).where(self.counted, target, 0)
+        with beside(target):
+            self.counted = target != ignore_index
+            # An ignored target may be any number; 0 stands in for it as an index.
+            self.target = array_module(target).where(self.counted, target, 0)
 
     def forward(self, y):
         xp = array_module(y)

@@ -171,7 +171,7 @@ class WriteThrough(Operation):
     def backward(self, delta):
         places = self.positions(self.inputs[0][0], array_module(delta))
         dx = delta.flatten()
-        part = dx[places]
+        part = dx[places].copy()  # of a single place CuPy shows a view
         dx[places] = 0
         return dx.reshape(delta.shape), part
 

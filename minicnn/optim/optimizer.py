@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, sequence
-from minicnn.device import computed
-from minicnn.gpu import beside
+from minicnn.gpu import beside, copied
 from minicnn.modes import enable_grad, no_grad
 from minicnn.tensor import Tensor
 
@@ -238,7 +237,7 @@ class Optimizer:
                             f"{value.shape}, the parameter {p.shape}"
                         )
                     value = value.to(p.device, p.dtype).array
-                    value = computed(name, lambda a: a.copy(), value)
+                    value = copied(value)
                 state[p][key] = value
         for saved_group, group in zip(saved, own, strict=True):
             options = {k: copy.copy(v) for k, v in saved_group.items() if k != "params"}

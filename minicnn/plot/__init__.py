@@ -2,6 +2,9 @@
 
 The figures need matplotlib and Pillow: ``pip install "minicnn[examples]"``. Importing this package,
 and `make_grid`, need neither.
+
+`make_grid` and `save_image` are torchvision's, the rest is minicnn's own. Arrays that cannot be
+drawn raise `ShapeError` or `DtypeError`, other wrong arguments `ArgumentError`.
 """
 
 from minicnn.plot.grid import make_grid, save_image

@@ -149,9 +149,9 @@ def load(f, map_location=None, *, weights_only=None, mmap=None):
     Returns:
         The value that was given to `save`. For a safetensors file written by another program, a
         dictionary of tensors by name. For a PyTorch file what it holds, kinds of dictionary as
-            plain ones, parameters as tensors; tensors that share memory still share it. bfloat16,
-            which minicnn does not have, becomes float32, in which every bfloat16 has a place.
-            Tensors do not require grad.
+        plain ones, parameters as tensors; tensors that share memory still share it. bfloat16, which
+        minicnn does not have, becomes float32, in which every bfloat16 has a place. Tensors do not
+        require grad.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,4 +1,10 @@
-"""Training runs: the loop, what happens beside it, and going on from where one stopped."""
+"""Training runs: the loop, what happens beside it, and going on from where one stopped.
+
+All of it is minicnn's own. A model is a `Module`; a loader gives batches (images, targets) of
+tensors, the images floating-point (N, C, H, W). A wrong argument raises `ArgumentError` or
+`DtypeError`; a loss that is NaN or infinite `DivergenceError`; files that do not belong to a run
+say so.
+"""
 
 from minicnn.training import transfer
 from minicnn.training.callbacks import (

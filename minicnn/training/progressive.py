@@ -41,8 +41,8 @@ class ProgressiveStage(NamedTuple):
 
     Attributes:
         epochs: a ``range``, the epochs of the stage, counted from 0.
-        image_size: images are image_size × image_size.
-        randaugment: the magnitude for RandAugment.
+        image_size: an integer, images are image_size × image_size.
+        randaugment: a number, the magnitude for RandAugment.
         mixup: α of the Beta(α, α) that mixup draws from; 0 for no mixup.
         dropout: the probability of dropping.
     """

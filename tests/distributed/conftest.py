@@ -51,16 +51,6 @@ def start(ranks, *command, **settings):
     return process
 
 
-def _outputs(process, timeout):
-    """Waits second by second, so that a pause of the whole machine counts as one."""
-    for _ in range(timeout):
-        try:
-            return process.communicate(timeout=1)
-        except subprocess.TimeoutExpired:
-            pass
-    raise AssertionError(f"{process.args} has not ended within {timeout} s")
-
-
 def finish(process, timeout=240):
     """Its exit status, and what it wrote."""
     with process:
@@ -72,6 +62,16 @@ def finish(process, timeout=240):
     texts = (text.decode(errors="replace").replace("\0", "") for text in (out, err))
     status = process.returncode
     return SimpleNamespace(status=status, ended=time.time(), **dict(zip(("out", "err"), texts)))  # noqa: B905
+
+
+def _outputs(process, timeout):
+    """Waits second by second, so that a pause of the whole machine counts as one."""
+    for _ in range(timeout):
+        try:
+            return process.communicate(timeout=1)
+        except subprocess.TimeoutExpired:
+            pass
+    raise AssertionError(f"{process.args} has not ended within {timeout} s")
 
 
 @pytest.fixture(scope="session")

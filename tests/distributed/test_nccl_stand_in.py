@@ -1,6 +1,7 @@
 """How `minicnn.distributed.nccl` calls CuPy, seen by a stand-in: no GPU has run it."""
 
 import ctypes
+import json
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -141,3 +142,14 @@ def test_without_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(MissingPartError, match=r'pip install "minicnn\[cuda12\]"'):
         nccl.Nccl(Ranks())
+
+
+def test_two_ranks_on_gpus_train_as_one_on_the_host(mpi, tmp_path):
+    """Arrays of tests/gpu, and NCCL's calls by way of MPI: no GPU has run this either."""
+    result = mpi.finish(mpi.start(2, mpi.jobs / "on_gpus.py", tmp_path / "results.json"))
+    assert result.status == 0, result.err
+    for found in json.loads((tmp_path / "results.json").read_text())["on_gpus"]:
+        assert found["on GPUs"] and found["same bits"], found
+        assert 0 <= found["parameters"] <= 1e-12
+        # In each of 4 steps: gradients, statistics forward and backward, two for the buffers.
+        assert found["calls of NCCL"] >= 4 * 5

@@ -75,10 +75,21 @@ def arrays_in(values):
             yield from arrays_in(value)
 
 
+# What only looks at memory in another way runs no kernel, and may be done from any device.
+VIEWING = {
+    *("reshape", "transpose", "swapaxes", "squeeze", "ravel", "diagonal", "view", "moveaxis"),
+    *("expand_dims", "broadcast_to"),
+}
+
+
 def run(name, function, args, named):
     """``function(*args, **named)`` of NumPy on device arrays."""
     out = named.get("out")
     sources = list(arrays_in([*args, *named.values()]))
+    if name in VIEWING and isinstance(args[0], ndarray):
+        found = function(args[0]._host, *args[1:], **named)
+        if np.may_share_memory(found, args[0]._host) or not found.size:
+            return ndarray._of(found, args[0]._memory)
     args = unwrapped(list(args), name)
     named = {k: unwrapped(v, name) for k, v in named.items()}
     with np.errstate(all="ignore"):
@@ -220,15 +231,18 @@ class ndarray:
                 if host.dtype == bool:
                     Machines.now.note("mask")  # how long the result is only the GPU knows
                 else:
-                    host = host % max(self.shape[axis], 1)
+                    host = np.asarray(host % max(self.shape[axis], 1))
                 entry = host
             found.append(entry)
             axis += span
         return tuple(found)
 
     def __getitem__(self, key):
-        host = here(self, "index")[self._key(key)]
-        return wrapped(host, self)
+        key = self._key(key)
+        if not any(isinstance(k, np.ndarray) for k in key):
+            return ndarray._of(self._host[(*key, ...)] if ... not in key else self._host[key],
+                               self._memory)  # fmt: skip
+        return wrapped(here(self, "index")[key], self)
 
     def __setitem__(self, key, value):
         if isinstance(value, (list, tuple)):

@@ -5,6 +5,7 @@ Arrays lie in the host's memory, work is done by NumPy, and kernels in CUDA C ar
 that run beside each other, no real cuBLAS and no speed.
 """
 
+import math
 import sys
 from contextlib import contextmanager
 from types import ModuleType
@@ -13,7 +14,7 @@ import cublas_on_cpu
 from cuda_on_cpu import EmulatedModule
 from strict_arrays import INTERFACE
 from strict_cuda import CUDA, CUPYX, MEMORY, RUNTIME, default_pool
-from strict_functions import namespace
+from strict_functions import elementwise, namespace
 from strict_machine import Machine, Machines
 
 
@@ -30,10 +31,13 @@ def modules():
     vars(memory).update(MEMORY)
     vars(cuda).update(CUDA, runtime=runtime, memory=memory)
     vars(cupyx).update(CUPYX)
+    scipy, special = ModuleType("cupyx.scipy"), ModuleType("cupyx.scipy.special")
+    special.erfc = elementwise(math.erfc)
+    cupyx.__path__ = scipy.__path__ = []
     cupy.__path__ = cuda.__path__ = []  # packages: ``import cupy.cuda`` looks here
     vars(cupy).update(RawModule=EmulatedModule)
     vars(cuda).update(cublas=cublas_on_cpu, get_cublas_handle=cublas_on_cpu.get_cublas_handle)
-    found = (cupy, cuda, runtime, memory, linalg, cupyx)
+    found = (cupy, cuda, runtime, memory, linalg, cupyx, scipy, special)
     return {m.__name__: m for m in found}
 
 

@@ -111,6 +111,12 @@ def from_dlpack(array, *, device=None, copy=None):
     return ndarray._of(array._host, array._memory)
 
 
+def elementwise(function):
+    """A function of numbers as one of arrays."""
+    numbers = np.vectorize(function, otypes=["float64"])
+    return lambda x: run(function.__name__, lambda x: numbers(x).astype(x.dtype), (x,), {})
+
+
 class ogrid:
     def __getitem__(self, key):
         return wrapped(list(np.ogrid[key]))

@@ -65,11 +65,13 @@ class Machine:
         devices: how many.
         memory: bytes each.
         driver: the version of the driver, as CUDA writes it; None: there is none.
+        too_old: it is too old for CuPy.
+        peer: the GPUs may read each other's memory.
     """
 
-    def __init__(self, devices=2, memory=2**28, driver=12080, peer=False):
+    def __init__(self, devices=2, memory=2**28, driver=12080, too_old=False, peer=False):
         self.pools = [Pool(memory) for _ in range(devices)]
-        self.driver, self.peer = driver, peer
+        self.driver, self.too_old, self.peer = driver, too_old, peer
         self.copies = []
         self.streams = itertools.count(1)
         self.events = []  # what streams were asked to do, in order
@@ -88,7 +90,7 @@ class Machine:
 
     def check(self):
         """The error of a machine that cannot compute."""
-        if self.driver is None:
+        if self.driver is None or self.too_old:
             raise CUDARuntimeError(
                 35,
                 "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA "

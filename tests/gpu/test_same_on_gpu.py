@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 from compared import base, flat, function_of  # noqa: E402
 from drawn import Built, Draw  # noqa: E402
 from strict_machine import Machines  # noqa: E402
-from table import ELSEWHERE, TABLE  # noqa: E402
+from table import ELSEWHERE, TABLE, required  # noqa: E402
 
 import minicnn as mc  # noqa: E402
 
@@ -35,18 +35,24 @@ RANDOM = {n for n in TABLE if base(n).rpartition(".")[2] in DRAWN.split()}
 ON_HOST = {"from_numpy", "Tensor.numpy", "Tensor.cpu", "Tensor.to"}
 
 
+# Initial values that are drawn at random.
+DRAWN_WEIGHTS = [
+    *("uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_"),
+    *("kaiming_uniform_", "kaiming_normal_"),
+]
+
 # Compared in another way, by tests of this folder.
 ELSEWHERE_HERE = {n for n in TABLE if TABLE[n].compare} | RANDOM | {"Tensor.numpy"}
 
 
 class OnGpu:
-    """minicnn, whose functions make their tensors on a GPU."""
+    """minicnn, whose functions make their tensors on a GPU: not on the current one."""
 
     def __getattr__(self, name):
         found = getattr(mc, name)
         if name not in MAKERS:
             return found
-        return lambda *args, **named: found(*args, **{"device": "cuda", **named})
+        return lambda *args, **named: found(*args, **{"device": "cuda:1", **named})
 
 
 # What the host has to know before it can go on, or to bring along.
@@ -140,7 +146,7 @@ def test_same_as_on_the_cpu(name, machine):
         tolerance = max(entry.tolerance, 2e-2 if "float16" in repr(call) else 3e-5)
         for a, b in zip([*on_cpu, *gradients], [*on_gpu, *gpu_gradients], strict=True):
             if name not in ON_HOST and isinstance(b, mc.Tensor):
-                assert b.is_cuda, f"{where}: a result is on the host"
+                assert b.device == "cuda:1", f"{where}: a result is on {b.device}"
             if name not in RANDOM:
                 text = differs(a, b, tolerance)
                 assert not text, f"{where}: {text}"
@@ -150,6 +156,40 @@ def test_same_as_on_the_cpu(name, machine):
         assert seed < 20 * CASES
 
 
+# Functions without a case here, and where a GPU meets them.
+KNOWN_ELSEWHERE = set(ELSEWHERE) | {
+    "Tensor.numpy",  # refused; test_devices
+    *("rand", "randn", "randint", "randperm"),  # test_devices, TestRandom
+    *(f"nn.functional.{n}" for n in ("dropout", "dropout2d", "stochastic_depth")),
+    *(f"nn.init.{n}" for n in DRAWN_WEIGHTS),
+}
+
+
 def test_no_function_is_left_out():
-    left_out = {n for n in TABLE if TABLE[n].compare} | set(ELSEWHERE)
-    assert left_out
+    tested = {base(n) for n in TABLE if n not in ELSEWHERE_HERE}
+    missing = required() - tested - KNOWN_ELSEWHERE
+    assert not missing, f"a GPU never meets {sorted(missing)}"
+    assert not KNOWN_ELSEWHERE & tested
+
+
+@pytest.mark.parametrize("name", DRAWN_WEIGHTS)
+def test_initial_values_are_those_of_the_cpu(name, machine):
+    found = []
+    for device in ("cpu", "cuda:1"):
+        mc.manual_seed(5)
+        t = mc.zeros(7, 9, device=device)
+        assert getattr(mc.nn.init, name)(t) is t and t.device == device
+        found.append(t.tolist())
+    assert found[0] == found[1] and np.any(found[0])
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropout2d", "stochastic_depth"])
+def test_what_is_dropped_is_dropped_in_the_gradient(name, machine):
+    x = (mc.rand(6, 4, 3, 3) + 1).to("cuda:1").requires_grad_()
+    options = {"mode": "row"} if name == "stochastic_depth" else {}
+    y = getattr(mc.nn.functional, name)(x, 0.5, **options)
+    y.backward(mc.ones_like(y))
+    assert y.device == x.grad.device == "cuda:1"
+    kept = (y != 0).float()
+    assert mc.allclose(x.grad, 2 * kept) and mc.allclose(y, 2 * kept * x)
+    assert 0 < kept.mean().item() < 1

@@ -63,6 +63,8 @@ ELSEWHERE = {
     "Tensor.cuda": "tests/gpu; without a GPU it refuses, tests/functions",
     "Tensor.device": "tests/functions",
     "Tensor.is_cuda": "tests/gpu",
+    "set_float32_matmul_precision": "tests/gpu",
+    "get_float32_matmul_precision": "tests/gpu",
     "Tensor.pin_memory": "tests/gpu; PyTorch for the CPU alone refuses it",
     "Tensor.is_pinned": "tests/gpu",
     "device": "tests/gpu; a name of a device with its parts",

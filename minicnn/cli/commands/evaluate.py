@@ -90,11 +90,12 @@ def _data(options, network):
 
 
 def _evaluate(model, dataset, options):
-    from minicnn.data import DataLoader
+    from minicnn.data import DataLoader, on_device
     from minicnn.training import evaluate
 
     workers = {"num_workers": options.workers} if options.workers else {}
-    return evaluate(model, DataLoader(dataset, options.batch_size, **workers))
+    loader = DataLoader(dataset, options.batch_size, **workers)
+    return evaluate(model, on_device(loader, options.device))
 
 
 def _as_json(network, part, found, classes):

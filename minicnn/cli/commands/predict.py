@@ -36,7 +36,7 @@ class Predict(Command):
             images = {path: _image(path, options.invert) for path in options.images}
             network = trained(options)
             with waiting("looking at the images"):
-                found = {path: _classes(network, im, options.top) for path, im in images.items()}
+                found = {path: _classes(network, im, options) for path, im in images.items()}
         if options.json:
             print(json.dumps(found, ensure_ascii=False))
             return
@@ -54,7 +54,7 @@ def _image(path, invert):
     return image.convert("RGB")
 
 
-def _classes(network, image, top):
+def _classes(network, image, options):
     """The most probable classes of one image."""
     from minicnn.functions.elementwise import softmax
     from minicnn.functions.ordering import topk
@@ -62,10 +62,10 @@ def _classes(network, image, top):
 
     network.model.eval()
     with no_grad():
-        scores = network.model(network.preprocessing(image).unsqueeze(0))
+        scores = network.model(network.preprocessing(image).unsqueeze(0).to(options.device))
         if scores.ndim != 2:
             raise Mistake(f"{network.name} gives no scores (1, C), but {tuple(scores.shape)}")
-        best, places = topk(softmax(scores, 1)[0], min(top, scores.shape[1]))
+        best, places = topk(softmax(scores, 1)[0], min(options.top, scores.shape[1]))
     names = network.classes or [f"class {i}" for i in range(scores.shape[1])]
     pairs = zip(places.tolist(), best.tolist(), strict=True)
     return [{"class": names[i], "probability": round(p, 6)} for i, p in pairs]

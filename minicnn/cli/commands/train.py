@@ -7,6 +7,7 @@ from pathlib import Path
 from minicnn.checks import closest
 from minicnn.cli.command import Command, Mistake, Parser, register
 from minicnn.cli.datasets import AUGMENTATIONS, add_data_arguments
+from minicnn.cli.runs import add_device_argument
 
 # What holds where neither a flag nor the file says otherwise.
 DEFAULTS = {
@@ -16,7 +17,7 @@ DEFAULTS = {
     "optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "cosine",
     "label_smoothing": 0.0, "clip_norm": None, "accumulate": 1, "averaging": None,
     "patience": None, "workers": 0, "worker_kind": "threads", "save_every": 60.0, "seed": 0,
-    "out": None,
+    "out": None, "device": "cpu",
 }  # fmt: skip
 
 
@@ -30,6 +31,7 @@ class Train(Command):
         ("train resnet18 --data photos --size 96 --workers 2", "a folder with a folder a class"),
         ("train my_network.py:Net --optimizer adam --lr 0.001", "a network of your own"),
         ("train --config run.toml --epochs 3", "options from a file; flags win"),
+        ("train resnet18 --data photos --device cuda", "on a GPU"),
         ("train --resume runs/lenet5-digits-1", "go on with a run that was stopped"),
     )
 
@@ -72,6 +74,7 @@ class Train(Command):
         add("--save-every", type=_positive, metavar="SECONDS",
             help="save so often, beside each epoch's end (default: 60)")  # fmt: skip
         add("--seed", type=_whole, help="same seed, same weights (default: 0)")
+        add_device_argument(parser)
         add("--plain", action="store_true", help="a line of text an epoch, no progress bar")
 
     def run(self, options):

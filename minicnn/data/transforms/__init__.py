@@ -5,6 +5,9 @@ is a PIL image, an array of shape (H, W) or (H, W, C), as data sets give it, or 
 (…, C, H, W), as networks take it; what comes out is of the same kind. What is random draws from the
 generator of the sample that the loader makes (`minicnn.data.sample_random`), else from minicnn's
 default generator.
+
+A wrong option raises `ArgumentError` or `DtypeError` when the transform is made, an image that does
+not fit `ShapeError` or `DtypeError` when it is called.
 """
 
 from minicnn.data.transforms import functional

@@ -6,8 +6,20 @@ from minicnn.kernels.cuda import (
     convolution,
     epilogue,
     maps,
+    optimizers,
+    places,
     pooling,
     products,
 )
 
-__all__ = ["activation", "channels", "convolution", "epilogue", "maps", "pooling", "products"]
+__all__ = [
+    "activation",
+    "channels",
+    "convolution",
+    "epilogue",
+    "maps",
+    "optimizers",
+    "places",
+    "pooling",
+    "products",
+]

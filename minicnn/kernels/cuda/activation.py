@@ -2,14 +2,14 @@
 
 from minicnn.arrays import array_module
 from minicnn.kernels.cuda.epilogue import ACTIVATIONS
-from minicnn.kernels.cuda.launching import launch_each
+from minicnn.kernels.cuda.launching import contiguous, launch_each
 from minicnn.kernels.registry import register
 
 
 def _each(kernel, *arrays, into=None, options=()):
     """A kernel that reads entry i of each array and writes entry i of the result."""
     xp = array_module(arrays[0])
-    arrays = [xp.ascontiguousarray(a) for a in arrays]
+    arrays = [contiguous(a) for a in arrays]
     result = xp.empty(arrays[0].shape, arrays[0].dtype)
     if into is not None and into.flags.c_contiguous:
         result = into

@@ -5,7 +5,7 @@ Arrays are (N, C, L) and there is one number for each of the C channels.
 
 from minicnn.arrays import array_module
 from minicnn.kernels.cuda.epilogue import ACTIVATIONS
-from minicnn.kernels.cuda.launching import NUMBER_TYPE, launch, launch_each
+from minicnn.kernels.cuda.launching import NUMBER_TYPE, contiguous, launch, launch_each
 from minicnn.kernels.registry import register
 
 # The blocks wanted for all channels together: a few for each multiprocessor. And the values that a
@@ -22,7 +22,7 @@ def _slices(images, channels, length):
 
 def _contiguous(*arrays):
     """Each in one piece; None stays."""
-    return [None if a is None else array_module(a).ascontiguousarray(a) for a in arrays]
+    return [None if a is None else contiguous(a) for a in arrays]
 
 
 def _sums(kernel, dtype, arrays, results, options, shape, to_finish):

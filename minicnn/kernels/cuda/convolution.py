@@ -14,7 +14,7 @@ With groups, group g has its own rows of W, columns and maps: a batch of product
 
 from minicnn.arrays import array_module
 from minicnn.kernels.cuda.epilogue import finish
-from minicnn.kernels.cuda.launching import launch, launch_each
+from minicnn.kernels.cuda.launching import contiguous, launch, launch_each
 from minicnn.kernels.cuda.products import multiply
 from minicnn.kernels.registry import register
 from minicnn.shapes import output_size
@@ -39,7 +39,7 @@ def im2col(x, kernel, stride, padding, dilation, out):
 
 def _fill_columns(x, columns, window, image_step, row_step):
     n, c, out = x.shape[0], x.shape[1], window[-1]
-    x = array_module(x).ascontiguousarray(x)
+    x = contiguous(x)
     arguments = [x, columns, *_geometry(x.shape, *window), image_step, row_step]
     launch_each("im2col", "im2col", x.dtype, n * c * out[0] * out[1], arguments)
 
@@ -51,7 +51,7 @@ def col2im(columns, shape, kernel, stride, padding, dilation, out):
     `shape` is that of the images, (N, C, H, W).
     """
     xp = array_module(columns)
-    columns = xp.ascontiguousarray(columns)
+    columns = contiguous(columns)
     x, places = xp.empty(shape, columns.dtype), out[0] * out[1]
     window = kernel, stride, padding, dilation, out
     _sum_columns(columns, x, window, places, shape[0] * places)
@@ -100,7 +100,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     (n, c, *size), (f, _, *kernel) = x.shape, w.shape
     kernel, out = tuple(kernel), tuple(map(output_size, size, kernel, stride, padding, dilation))
     window = kernel, stride, padding, dilation, out
-    x, w = xp.ascontiguousarray(x), xp.ascontiguousarray(w)
+    x, w = contiguous(x), contiguous(w)
     z = xp.empty((n, f, *out), x.dtype)
     if _is_depthwise(c, groups):
         arguments = [x, w, z, *_geometry(x.shape, *window), f]
@@ -126,7 +126,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
     c, kernel, out = per_group * groups, tuple(kernel), tuple(out)
     window = kernel, stride, padding, dilation, out
-    delta, w = xp.ascontiguousarray(delta), xp.ascontiguousarray(w)
+    delta, w = contiguous(delta), contiguous(w)
     dx = xp.empty((n, c, *size), delta.dtype)
     if _is_depthwise(c, groups):
         arguments = [delta, w, dx, *_geometry(dx.shape, *window), f]
@@ -156,7 +156,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
     xp = array_module(x)
     (n, f, *out), c, kernel = delta.shape, x.shape[1], tuple(kernel)
     window = kernel, stride, padding, dilation, tuple(out)
-    delta, x = xp.ascontiguousarray(delta), xp.ascontiguousarray(x)
+    delta, x = contiguous(delta), contiguous(x)
     dw = xp.empty((f, c // groups, *kernel), delta.dtype)
     if _is_depthwise(c, groups):
         arguments = [delta, x, dw, *_geometry(x.shape, *window), f]
@@ -173,7 +173,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         columns = xp.empty((groups, k, images * places), x.dtype)
         _fill_columns(x[part], columns, window, places, images * places)
         # (n, F, OH, OW) → (G, F/G, n·OH·OW): a row holds one map of all images.
-        rows = xp.ascontiguousarray(delta[part].swapaxes(0, 1))
+        rows = contiguous(delta[part].swapaxes(0, 1))
         rows = rows.reshape(groups, f // groups, images * places)
         multiply(rows, columns.swapaxes(1, 2), result, accumulate=part.start > 0)
     return dw

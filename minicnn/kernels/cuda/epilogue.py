@@ -2,8 +2,7 @@
 
 import math
 
-from minicnn.arrays import array_module
-from minicnn.kernels.cuda.launching import launch_each
+from minicnn.kernels.cuda.launching import contiguous, launch_each
 
 # As in source/activations.cuh.
 ACTIVATIONS = {None: 0, "relu": 1, "relu6": 2, "silu": 3, "hardswish": 4}
@@ -19,7 +18,6 @@ def finish(z, bias=None, norm=None, residual=None, act=None):
     if bias is None and norm is None and residual is None and act is None:
         return z
     n, f, *places = z.shape
-    contiguous = array_module(z).ascontiguousarray
     given = [
         None if numbers is None else contiguous(numbers.astype(z.dtype, copy=False))
         for numbers in (bias, *(norm or (None, None, None)), residual)

@@ -39,6 +39,16 @@ def cupy():
     return cupy
 
 
+def address(array):
+    """Where an array begins, in the GPU's memory."""
+    return array.data.ptr
+
+
+def contiguous(array):
+    """`array` in one piece, its rows one after the other; copied if it is not."""
+    return array if array.flags.c_contiguous else array.copy()
+
+
 @functools.cache
 def source(name):
     """The text of ``source/<name>.cu``, with what it includes in its place.

@@ -3,7 +3,7 @@
 import math
 
 from minicnn.arrays import array_module
-from minicnn.kernels.cuda.launching import launch, launch_each
+from minicnn.kernels.cuda.launching import contiguous, launch, launch_each
 from minicnn.kernels.registry import register
 
 
@@ -16,7 +16,7 @@ def _counts(x):
 def map_means(x):
     """The mean of every map: (N, C, H, W) → (N, C, 1, 1)."""
     xp = array_module(x)
-    x = xp.ascontiguousarray(x)
+    x = contiguous(x)
     y = xp.empty((*x.shape[:2], 1, 1), x.dtype)
     maps, places, blocks = _counts(x)
     if maps:
@@ -28,7 +28,7 @@ def map_means(x):
 def scale_maps(x, scale):
     """Every map of x (N, C, H, W) times its number in scale (N, C, 1, 1)."""
     xp = array_module(x)
-    x, scale = xp.ascontiguousarray(x), xp.ascontiguousarray(scale)
+    x, scale = contiguous(x), contiguous(scale)
     y = xp.empty_like(x)
     maps, places, _ = _counts(x)
     launch_each("maps", "scale_maps", x.dtype, x.size, [x, scale, y, maps, places])
@@ -39,7 +39,7 @@ def scale_maps(x, scale):
 def scale_maps_gradient(delta, x, scale):
     """∂L/∂x = δ ⊙ scale; ∂L/∂scale sums δ ⊙ x over the map."""
     xp = array_module(x)
-    delta, x, scale = (xp.ascontiguousarray(a) for a in (delta, x, scale))
+    delta, x, scale = (contiguous(a) for a in (delta, x, scale))
     dx, dscale = xp.empty_like(x), xp.empty_like(scale)
     maps, places, blocks = _counts(x)
     if maps:

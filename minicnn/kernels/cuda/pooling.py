@@ -4,7 +4,7 @@ Shapes and contracts are those of `minicnn.kernels.plain`.
 """
 
 from minicnn.arrays import array_module
-from minicnn.kernels.cuda.launching import launch, launch_each
+from minicnn.kernels.cuda.launching import contiguous, launch, launch_each
 from minicnn.kernels.cuda.maps import map_means
 from minicnn.kernels.registry import register
 
@@ -21,7 +21,7 @@ def _maps(x):
 def max_pool2d(x, kernel, stride, padding, dilation, out):
     """The maximum of every window, and its place: a flat index into the H·W plane."""
     xp = array_module(x)
-    x = xp.ascontiguousarray(x)
+    x = contiguous(x)
     y, argmax = xp.empty((*x.shape[:2], *out), x.dtype), xp.empty((*x.shape[:2], *out), "int64")
     arguments = [x, y, argmax, *_maps(x), *kernel, *stride, *padding, *dilation, *out]
     launch_each("pooling", "max_pool2d", x.dtype, y.size, arguments)
@@ -32,7 +32,7 @@ def max_pool2d(x, kernel, stride, padding, dilation, out):
 def max_pool2d_gradient(delta, argmax, size):
     """up(δ): every δ goes to the place of its window's maximum, and adds up there."""
     xp = array_module(delta)
-    delta, argmax = xp.ascontiguousarray(delta), xp.ascontiguousarray(argmax)
+    delta, argmax = contiguous(delta), contiguous(argmax)
     n, c, height, width = delta.shape
     dx = xp.empty((n, c, *size), delta.dtype)
     if dx.size:
@@ -46,7 +46,7 @@ def max_pool2d_gradient(delta, argmax, size):
 def avg_pool2d(x, kernel, stride, padding, divisors):
     """The sum of every window over its divisor; `divisors` has the shape (OH, OW)."""
     xp = array_module(x)
-    x, divisors = xp.ascontiguousarray(x), xp.asarray(divisors, x.dtype, order="C")
+    x, divisors = contiguous(x), xp.asarray(divisors, x.dtype, order="C")
     y = xp.empty((*x.shape[:2], *divisors.shape), x.dtype)
     arguments = [x, divisors, y, *_maps(x), *kernel, *stride, *padding, *divisors.shape]
     launch_each("pooling", "avg_pool2d", x.dtype, y.size, arguments)
@@ -57,7 +57,7 @@ def avg_pool2d(x, kernel, stride, padding, divisors):
 def avg_pool2d_gradient(delta, size, kernel, stride, padding, divisors):
     """up(δ): every δ is spread evenly over its window."""
     xp = array_module(delta)
-    delta, divisors = xp.ascontiguousarray(delta), xp.asarray(divisors, delta.dtype, order="C")
+    delta, divisors = contiguous(delta), xp.asarray(divisors, delta.dtype, order="C")
     dx = xp.empty((*delta.shape[:2], *size), delta.dtype)
     arguments = [delta, divisors, dx, *_maps(dx), *kernel, *stride, *padding, *divisors.shape]
     launch_each("pooling", "avg_pool2d_gradient", delta.dtype, dx.size, arguments)
@@ -68,7 +68,7 @@ def avg_pool2d_gradient(delta, size, kernel, stride, padding, divisors):
 def adaptive_max_pool2d(x, out):
     """The maximum of every window of `adaptive_windows`, and its place."""
     xp = array_module(x)
-    x = xp.ascontiguousarray(x)
+    x = contiguous(x)
     y, argmax = xp.empty((*x.shape[:2], *out), x.dtype), xp.empty((*x.shape[:2], *out), "int64")
     arguments = [x, y, argmax, *_maps(x), *out]
     launch_each("adaptive_pooling", "adaptive_max_pool2d", x.dtype, y.size, arguments)
@@ -81,7 +81,7 @@ def adaptive_avg_pool2d(x, out):
     xp = array_module(x)
     if tuple(out) == (1, 1):
         return map_means(x)
-    x = xp.ascontiguousarray(x)
+    x = contiguous(x)
     y = xp.empty((*x.shape[:2], *out), x.dtype)
     arguments = [x, y, *_maps(x), *out]
     launch_each("adaptive_pooling", "adaptive_avg_pool2d", x.dtype, y.size, arguments)
@@ -92,7 +92,7 @@ def adaptive_avg_pool2d(x, out):
 def adaptive_avg_pool2d_gradient(delta, size):
     """up(δ): every δ is spread evenly over its window."""
     xp = array_module(delta)
-    delta = xp.ascontiguousarray(delta)
+    delta = contiguous(delta)
     dx = xp.empty((*delta.shape[:2], *size), delta.dtype)
     arguments = [delta, dx, *_maps(dx), *delta.shape[2:]]
     launch_each("adaptive_pooling", "adaptive_avg_pool2d_gradient", dx.dtype, dx.size, arguments)

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from minicnn.arrays import array_module
-from minicnn.kernels.cuda.launching import cupy
+from minicnn.kernels.cuda import launching
 from minicnn.kernels.registry import register
 
 _tf32 = ContextVar("minicnn_tf32", default=False)
@@ -30,11 +30,6 @@ def tf32_allowed():
     return _tf32.get()
 
 
-def address(array):
-    """Where an array begins, on the GPU."""
-    return array.data.ptr
-
-
 def _layout(a):
     """(a, transposed, step from line to line) of (batch, rows, columns); copied if it has none."""
     _, rows, columns = a.shape
@@ -43,7 +38,7 @@ def _layout(a):
         return a, False, down if rows > 1 else columns
     if (down == 1 or rows == 1) and (columns == 1 or right >= rows):
         return a, True, right if columns > 1 else rows
-    a = array_module(a).ascontiguousarray(a)
+    a = launching.contiguous(a)
     return a, False, columns
 
 
@@ -70,7 +65,8 @@ def multiply(a, b, out, accumulate=False):
     b, b_transposed, b_line = _layout(b)
     assert columns == 1 or out.strides[2] == out.itemsize, "multiply: out must hold rows"
     out_line = out.strides[1] // out.itemsize if rows > 1 else columns
-    library = cupy().cuda.cublas
+    cuda = launching.cupy().cuda
+    library = cuda.cublas
     kind, reckoned, number = {
         "float16": (2, library.CUBLAS_COMPUTE_32F, np.float32),
         "float32": (0, library.CUBLAS_COMPUTE_32F, np.float32),
@@ -81,10 +77,10 @@ def multiply(a, b, out, accumulate=False):
     # Read by cuBLAS from the host, before the call returns.
     one, kept = np.ones(1, number), np.full(1, accumulate, number)
     library.gemmStridedBatchedEx(
-        cupy().cuda.get_cublas_handle(),
+        cuda.get_cublas_handle(),
         int(b_transposed), int(a_transposed), columns, rows, inner, one.ctypes.data,
-        address(b), kind, b_line, _step(b), address(a), kind, a_line, _step(a),
-        kept.ctypes.data, address(out), kind, out_line, _step(out),
+        launching.address(b), kind, b_line, _step(b), launching.address(a), kind, a_line, _step(a),
+        kept.ctypes.data, launching.address(out), kind, out_line, _step(out),
         batch, reckoned, library.CUBLAS_GEMM_DEFAULT,
     )  # fmt: skip
     return out

@@ -1,6 +1,10 @@
 """Layers without state: PyTorch's ``torch.nn.functional``.
 
 Each function checks its arguments, then runs one operation of `minicnn.ops`.
+
+Names, arguments, defaults and edge cases are PyTorch's. Shapes and dtypes stand with each function,
+or with the file that it is in. What does not fit raises `ShapeError`, `DtypeError`,
+`IndexRangeError` or `ArgumentError` of `minicnn.checks`, before anything is computed.
 """
 
 from minicnn.nn.functional.activation import (

@@ -14,6 +14,7 @@ from minicnn.dtypes import is_floating
 from minicnn.functions.elementwise import abs, div, mul, square, sub
 from minicnn.functions.operands import not_bool, pair, tensor_only
 from minicnn.functions.reductions import mean, sum
+from minicnn.gpu import copied
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.loss import REDUCTIONS, constant, refuse_empty_mean
 from minicnn.nn.functional.options import no_legacy, number
@@ -131,7 +132,7 @@ def binary_cross_entropy_with_logits(
             )
         constant(name, argument, factor)
         # A copy: the caller may change it before backward needs it.
-        factors[argument] = factor.array.astype(input.dtype)
+        factors[argument] = copied(factor.array, input.dtype)
     positive = factors["pos_weight"]
     losses = apply(BCEWithLogits(1 if positive is None else positive), input, target)
     if weight is not None:

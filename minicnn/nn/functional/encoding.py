@@ -1,5 +1,7 @@
 """Class numbers as vectors, and vectors of length 1."""
 
+import numpy as np
+
 from minicnn.arrays import array_module
 from minicnn.checks import (
     ArgumentError,
@@ -51,7 +53,7 @@ def one_hot(tensor, num_classes=-1):
         raise ShapeError(
             f"{name}: an empty tensor does not show how many classes there are; give num_classes"
         )
-    classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
+    classes = int(computed(name, np.max, labels)) + 1 if num_classes == -1 else num_classes
     if labels.size * classes >= 2**40:
         raise ArgumentError(f"{name}: {labels.size} × {classes} elements do not fit into memory")
     wrong = first_outside(labels, 0, classes)

@@ -6,6 +6,7 @@ watches, under ``kernels("plain")``, and for dtypes without a kernel.
 
 from minicnn.checks import ArgumentError, ShapeError, one_of
 from minicnn.functions.operands import tensor_only
+from minicnn.gpu import copied
 from minicnn.nn.functional import activation
 from minicnn.nn.functional.normalization import batch_norm, check_batch_norm, update_running
 from minicnn.nn.functional.watched import runs_fused
@@ -72,7 +73,7 @@ def batch_norm_act(
         return getattr(activation, act)(y) if act else y
     eps, momentum, running, gamma, beta, training = checked
     # Copies: the running statistics may move on before backward needs them.
-    statistics = None if training else tuple(t.array.copy() for t in running)
+    statistics = None if training else tuple(copied(t.array) for t in running)
     operation = BatchNormAct(eps, act, statistics)
     shortcut = () if residual is None else (residual,)
     output = apply(operation, input, gamma, beta, *shortcut)

@@ -1,7 +1,5 @@
 """Losses of classification: a target that is a class, or probabilities of classes."""
 
-import numpy as np
-
 from minicnn.checks import (
     ArgumentError,
     DtypeError,
@@ -15,6 +13,7 @@ from minicnn.device import first_outside, one_device
 from minicnn.dtypes import int64, is_floating, uint8
 from minicnn.functions.operands import operand, tensor_only
 from minicnn.functions.shaping import squeeze, unsqueeze
+from minicnn.gpu import copied
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import between_0_and_1, no_legacy
 from minicnn.ops.loss import CrossEntropy, NegativeLogLikelihood, SoftCrossEntropy
@@ -142,7 +141,7 @@ def _check_scores(name, input, weight):
         )
     constant(name, "weight", weight)
     # A copy: the caller may change the weights before backward needs them.
-    return weight.array.copy()
+    return copied(weight.array)
 
 
 def _check_classes(name, input, target, ignore_index, reduction):
@@ -169,7 +168,7 @@ def _check_classes(name, input, target, ignore_index, reduction):
     refuse_empty_mean(name, target, reduction)
     # A copy: the caller may change the target before backward needs it.
     one_device(f"{name}: input and target", (input.array, target.array))
-    labels = target.array.astype(np.int64)
+    labels = copied(target.array, int64)
     wrong = first_outside(labels, 0, classes, ignore_index)
     if wrong is not None:
         raise IndexRangeError(

@@ -6,7 +6,7 @@ from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, fl
 from minicnn.device import made, one_device
 from minicnn.dtypes import float16, float32
 from minicnn.functions.operands import tensor_only
-from minicnn.gpu import beside
+from minicnn.gpu import beside, copied
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import epsilon, number
 from minicnn.nn.functional.watched import runs_fused
@@ -61,7 +61,7 @@ def batch_norm(
     # (N, C, …) → (N, C, places)
     view, parameters = (*shape[:2], math.prod(shape[2:])), (1, shape[1], 1)
     if runs_fused(input):
-        statistics = None if training else tuple(t.array.copy() for t in running)
+        statistics = None if training else tuple(copied(t.array) for t in running)
         operation = BatchNormAct(eps, None, statistics)
     else:
         statistics = None if training else _as_statistics(running, parameters)
@@ -142,7 +142,8 @@ def instance_norm(
     operation = ops.InstanceNorm(view, (2,), parameters, eps, statistics)
     output = apply(operation, input, gamma, beta)
     if use_input_stats and running is not None and input.numel():
-        mean, var = operation.mean.mean(axis=0), operation.var.mean(axis=0)
+        with beside(operation.mean):
+            mean, var = operation.mean.mean(axis=0), operation.var.mean(axis=0)
         update_running(running, mean, var, operation.count, momentum)
     return output
 
@@ -331,9 +332,10 @@ def update_running(running, mean, var, count, momentum):
     `mean` and `var` are arrays of C values of a batch, `var` biased; `count` is M, so that
     σ² M/(M − 1) is unbiased.
     """
-    unbiased = var * (count / (count - 1)) if count > 1 else var
-    for t, statistic in zip(running, (mean, unbiased), strict=True):
+    for t in running:
         t._writable("running statistics")
-        with beside(t.array):
+    with beside(mean):
+        unbiased = var * (count / (count - 1)) if count > 1 else var
+        for t, statistic in zip(running, (mean, unbiased), strict=True):
             t.array[...] = (1 - momentum) * t.array + momentum * statistic.reshape(t.shape)
-        t._version.changes += 1
+            t._version.changes += 1

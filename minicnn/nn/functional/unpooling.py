@@ -5,6 +5,7 @@ import numpy as np
 from minicnn.checks import DtypeError, IndexRangeError, ShapeError
 from minicnn.device import first_outside, one_device
 from minicnn.functions.operands import tensor_only
+from minicnn.gpu import copied
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.axes import as_images, from_images
 from minicnn.ops.pooling import MaxUnpool2d
@@ -52,7 +53,7 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     out = _unpooled_size(name, input.shape[2:], kernel, stride, padding, output_size)
     # A copy: the caller may change the indices before backward needs them.
     one_device(f"{name}: input and indices", (input.array, indices.array))
-    places = indices.array.reshape(input.shape).copy()
+    places = copied(indices.array).reshape(input.shape)
     wrong = first_outside(places, 0, out[0] * out[1])
     if wrong is not None:
         raise IndexRangeError(

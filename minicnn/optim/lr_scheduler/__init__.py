@@ -2,6 +2,8 @@
 
 A schedule's `step` is called after the optimiser's, once an epoch or once a batch. Most compute the
 next step size from the one in force, so that several schedules of one optimiser multiply.
+
+A value out of range raises `ArgumentError`, something else than an optimiser `DtypeError`.
 """
 
 from minicnn.optim.lr_scheduler.annealing import CosineAnnealingLR, LinearLR

@@ -1,4 +1,8 @@
-"""What happens beside the training loop: each callback in a file of its own."""
+"""What happens beside the training loop: each callback in a file of its own.
+
+They are minicnn's own. A value that one cannot use raises `ArgumentError` or `DtypeError`, a file
+that cannot be written Python's `OSError`.
+"""
 
 from minicnn.training.callbacks.averaging import WeightAveraging
 from minicnn.training.callbacks.callback import Callback

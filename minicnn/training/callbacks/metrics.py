@@ -14,7 +14,7 @@ class TrainingMetrics(Callback):
     ``images_per_second``. Where targets are not classes, the loss alone.
 
     Args:
-        top: an answer counts as right if the class is among the k highest scores, for each k.
+        top: integers k; an answer is right if the class is among the k highest scores, for each k.
     """
 
     def __init__(self, top=(1,)):

@@ -16,7 +16,7 @@ class Progress(Callback):
 
     Args:
         console: of rich; default: standard output.
-        plain: no bar; default: where the console is no terminal.
+        plain: True: no bar; default: where the console is no terminal.
     """
 
     # How the figures of an epoch are named in its line, and written; others are left to the log.

@@ -1,5 +1,9 @@
 """Transfer learning: what a network has learnt from many images, put to use where there are few.
 
+The functions are minicnn's own and take any `Module`; names are strings, counts integers. A layer
+or stage that the network does not have raises `ArgumentError`, something else than a network
+`DtypeError`.
+
 >>> from minicnn import models, optim
 >>> from minicnn.training import transfer
 >>> model = models.lenet5()  # with weights="…", those of another task

@@ -60,10 +60,11 @@ def network(seed, dtype):
     return Branches().to(dtype)
 
 
-def train(model, ranks, dtype, accumulate=1):
+def train(model, ranks, dtype, accumulate=1, device="cpu"):
     """A few steps on this rank's part of each batch, or of each of those that make a step."""
     sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for x, labels in batches(dtype):
+        x, labels = x.to(device), labels.to(device)
         sgd.zero_grad()
         parts = list(zip(x.chunk(accumulate), labels.chunk(accumulate), strict=True))
         for i, (x, labels) in enumerate(parts):

@@ -22,6 +22,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -61,6 +62,13 @@ class EmulationError(RuntimeError):
 def compiler():
     """The path of g++, or None."""
     return shutil.which("g++")
+
+
+def missing():
+    """What kernels cannot be run for here, in words; "" where they can."""
+    if not sys.platform.startswith("linux"):
+        return "the emulation of CUDA needs Linux"
+    return "" if compiler() else "the emulation of CUDA needs g++"
 
 
 def asan_library():

@@ -15,7 +15,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "emulation")]
 @pytest.fixture(scope="module")
 def emulated():
     """Launches go to the emulation while the tests of a module run."""
+    from cuda_on_cpu import missing
     from emulated_launches import emulated_launches
 
+    if missing():
+        pytest.skip(missing())
     with emulated_launches():
         yield

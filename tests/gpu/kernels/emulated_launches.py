@@ -7,7 +7,7 @@ import cublas_on_cpu
 import cuda_on_cpu
 import pytest
 
-from minicnn.kernels.cuda import launching, products
+from minicnn.kernels.cuda import launching
 
 # What the launchers use of the module `cupy`.
 CUPY = SimpleNamespace(
@@ -21,6 +21,5 @@ def emulated_launches():
     """Inside, kernels run here, on NumPy's arrays."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(launching, "cupy", lambda: CUPY)
-        patch.setattr(products, "cupy", lambda: CUPY)
-        patch.setattr(products, "address", lambda array: array.ctypes.data)
+        patch.setattr(launching, "address", lambda array: array.ctypes.data)
         yield

@@ -16,6 +16,8 @@ from minicnn.kernels.cuda import (
     convolution,
     launching,
     maps,
+    optimizers,
+    places,
     pooling,
     products,
 )
@@ -39,18 +41,19 @@ def convolutions(dtype):
 
 
 def pools(dtype):
-    x, delta = drawn(0, dtype, (3, 2, 7, 20), (3, 2, 4, 7))
-    window = (3, 4), (2, 3), (1, 2), (1, 1), (4, 7)
+    # 70 windows: more than the threads that bring δ back have in one round.
+    x, delta = drawn(0, dtype, (3, 2, 9, 40), (3, 2, 5, 14))
+    window = (3, 4), (2, 3), (1, 2), (1, 1), (5, 14)
     y, argmax = pooling.max_pool2d(x, *window)
-    yield from (y, argmax, pooling.max_pool2d_gradient(delta, argmax, (7, 20)))
+    yield from (y, argmax, pooling.max_pool2d_gradient(delta, argmax, (9, 40)))
     # All maxima in one place: as many threads as can be want to write there.
-    yield pooling.max_pool2d_gradient(delta, np.full_like(argmax, 139), (7, 20))
-    divisors = np.arange(1, 29).reshape(4, 7).astype(dtype)
+    yield pooling.max_pool2d_gradient(delta, np.full_like(argmax, 359), (9, 40))
+    divisors = np.arange(1, 71).reshape(5, 14).astype(dtype)
     yield pooling.avg_pool2d(x, *window[:3], divisors)
-    yield pooling.avg_pool2d_gradient(delta, (7, 20), *window[:3], divisors)
-    yield from pooling.adaptive_max_pool2d(x, (4, 7))
-    yield pooling.adaptive_avg_pool2d(x, (4, 7))
-    yield pooling.adaptive_avg_pool2d_gradient(delta, (7, 20))
+    yield pooling.avg_pool2d_gradient(delta, (9, 40), *window[:3], divisors)
+    yield from pooling.adaptive_max_pool2d(x, (5, 14))
+    yield pooling.adaptive_avg_pool2d(x, (5, 14))
+    yield pooling.adaptive_avg_pool2d_gradient(delta, (9, 40))
 
 
 def one_number_a_map(dtype):
@@ -90,6 +93,15 @@ def linear_layers(dtype):
     yield products.linear_weight_gradient(delta, x)
 
 
+def steps_and_places(dtype):
+    arrays = [[abs(a) for a in drawn(i, dtype, (9000,), (5,), (300,))] for i in range(5)]
+    optimizers.sgd_update(*arrays[:3], [1, 1, 1], 0.1, 0.9, 0.1, True, False)
+    optimizers.adam_update(*arrays, [2, 2, 2], 0.1, (0.9, 0.99), 1e-3, 0.1, False, True)
+    yield from (a for several in arrays for a in several)
+    (delta,) = drawn(0, dtype, (3, 9, 40))
+    yield places.add_to_places(delta, np.array([0, 3, 3, 6, 6, 6, 1, 0, 3]), 8, 1)
+
+
 RUNS = {
     run.__name__: run
     for run in (
@@ -99,6 +111,7 @@ RUNS = {
         normalizations,
         activations,
         linear_layers,
+        steps_and_places,
     )
 }
 
@@ -123,7 +136,7 @@ def results(name, dtype, patch):
 
 
 def misplaced(source):
-    """`launching.source`, with many kernels writing one entry too far: the sanitizer must see it."""
+    """`launching.source`, with many kernels writing one entry too far."""
 
     def found(name):
         return source(name).replace("y[i] =", "y[i + 1] =")

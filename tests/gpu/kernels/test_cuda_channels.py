@@ -89,11 +89,12 @@ def test_all_at_once(act, shortcut, fixed, dtype, values_of_a_block):
 
 
 def test_a_large_mean_costs_no_digits(values_of_a_block):
-    x = (drawn(0, "float32", (4, 2, 1000))[0] + 10_000).astype(np.float32)
-    mean, var = channels.channel_moments(x)
-    exact = x.astype(np.float64)
-    np.testing.assert_allclose(mean, exact.mean((0, 2)), rtol=1e-7)
-    np.testing.assert_allclose(var, exact.var((0, 2)), rtol=1e-6)
+    for dtype, large in (("float32", 1e4), ("float64", 1e8)):
+        x = (drawn(0, "float64", (4, 2, 1000))[0] + large).astype(dtype)
+        mean, var = channels.channel_moments(x)
+        exact = x.astype(np.float64)
+        np.testing.assert_allclose(mean, exact.mean((0, 2)), rtol=1e-7)
+        np.testing.assert_allclose(var, exact.var((0, 2)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -157,6 +158,14 @@ def test_activations(size, dtype, name, edges):
 def test_the_left_tail_of_the_normal_distribution():
     x = np.float32([-6, -9, -12])
     np.testing.assert_allclose(activation.normal_cdf(x), plain("normal_cdf", x), rtol=1e-4)
+
+
+def test_a_single_number():
+    x = np.array(-2, np.float32)
+    for name in NAMES:
+        y = getattr(activation, name)(x)
+        assert y.shape == ()
+        agree(y, np.asarray(plain(name, x)), "float32")
 
 
 def test_in_place():

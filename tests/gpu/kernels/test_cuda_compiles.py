@@ -41,7 +41,9 @@ VARIANTS += [("sm_90", dtype, False) for dtype in ("float16", "float32", "float6
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("architecture, dtype, wide", VARIANTS)
 def test_nvrtc(name, architecture, dtype, wide):
-    cubin = nvrtc.compiled(launching.source(name), launching.options(dtype, wide), architecture)
+    # The last option is one that CuPy adds.
+    options = *launching.options(dtype, wide), "--device-as-default-execution-space"
+    cubin = nvrtc.compiled(launching.source(name), options, architecture)
     assert cubin.startswith(b"\x7fELF")
     for kernel in kernels_of(name):
         assert kernel.encode() in cubin

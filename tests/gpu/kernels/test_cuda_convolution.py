@@ -83,6 +83,15 @@ def test_pointwise_convolution_makes_no_columns(monkeypatch):
     agree(found, expected_dx, "float32")
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_depthwise_gradient_that_each_thread_adds_up_in_several_rounds(dtype):
+    x, delta = drawn(7, dtype, (2, 3, 20, 21), (2, 6, 20, 19))
+    options = (3, 3), (1, 1), (1, 0), (1, 1), 3
+    found = convolution.conv2d_weight_gradient(delta, x, *options)
+    exact = plain("conv2d_weight_gradient", *doubled((delta, x)), *options)
+    agree(found, exact, dtype)
+
+
 def test_a_size_that_the_windows_do_not_reach():
     """The input gradient of a transposed convolution with an output padding, or of a remainder."""
     for kernel, stride in (((1, 1), (1, 1)), ((1, 1), (2, 3)), ((3, 2), (2, 3))):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_cuda_compiles import SOURCES, kernels_of
 
-from minicnn.kernels.cuda import launching
+from minicnn.kernels.cuda import launching, pooling
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
@@ -36,6 +36,59 @@ def test_the_same_bits_in_every_order_of_threads_and_with_64_bits(run, monkeypat
         found = kernel_runs.results(run, "float32", monkeypatch)
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+BARRIER = "__syncthreads();"
+TWO_SUMS = """
+extern "C" __global__ void two_sums(const int* x, int* sums) {
+    __shared__ int shared[BLOCK];
+    sums[threadIdx.x] = block_sum(x[threadIdx.x], shared);
+    sums[BLOCK + threadIdx.x] = block_sum(2 * x[threadIdx.x], shared);
+}
+"""
+
+
+def without(code, which):
+    """`code` with one of its barriers gone."""
+    parts = code.split(BARRIER)
+    return BARRIER.join([*parts[:which], parts[which] + parts[which + 1], *parts[which + 2 :]])
+
+
+def is_right(code, kernel, arguments, result, expected):
+    """Whether a block of 256 or 64 threads gives the same in every order of them."""
+    for order in cuda_on_cpu.ORDERS:
+        module = cuda_on_cpu.EmulatedModule(code, launching.options("float32"), order=order)
+        result[...] = 0
+        module.get_function(kernel)((1,), (result.size // 2,), arguments)
+        if not np.array_equal(result, expected):
+            return False
+    return True
+
+
+def test_the_sum_of_a_block_needs_every_barrier_that_it_has():
+    code = launching.source("maps").partition('extern "C"')[0] + TWO_SUMS
+    x, sums = np.arange(256, dtype=np.int32), np.zeros(512, np.int32)
+    expected = np.repeat([x.sum(), 2 * x.sum()], 256)
+    assert is_right(code, "two_sums", (x, sums), sums, expected)
+    assert code.count(BARRIER) == 3
+    for which in range(3):
+        assert not is_right(without(code, which), "two_sums", (x, sums), sums, expected)
+
+
+def test_bringing_back_maxima_needs_every_barrier_that_it_has():
+    """Three rounds of windows whose maxima are in two places in turn."""
+    code = launching.source("pooling")
+    before = code.partition("void max_pool2d_gradient")[0].count(BARRIER)
+    windows = 3 * pooling.THREADS_COMPARING
+    argmax, dx = np.arange(windows) % 2, np.zeros(2 * pooling.THREADS_COMPARING, np.float32)
+    delta = np.arange(windows, dtype=np.float32)
+    expected = np.zeros_like(dx)
+    expected[:2] = delta[::2].sum(), delta[1::2].sum()
+    sizes = np.int32(1), np.int32(windows), np.int32(dx.size)
+    call = "max_pool2d_gradient", (delta, argmax, dx, *sizes), dx, expected
+    assert is_right(code, *call)
+    for which in (before, before + 1):
+        assert not is_right(without(code, which), *call)
 
 
 def sanitized(*words):

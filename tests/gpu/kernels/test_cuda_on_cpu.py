@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from cuda_on_cpu import ORDERS, EmulatedModule, EmulationError
 
+pytestmark = pytest.mark.skipif(bool(cuda_on_cpu.missing()), reason=cuda_on_cpu.missing())
+
 ADD = """
 extern "C" __global__ void add(const REAL* a, REAL* b, long long n) {
     long long start = blockIdx.x * (long long)blockDim.x + threadIdx.x;

@@ -80,12 +80,9 @@ def test_products_of_more_axes_and_fewer():
 
 def test_no_copies_of_what_cublas_can_read(monkeypatch):
     a, b = drawn(0, "float32", (2, 3, 4), (2, 4, 5))
-    monkeypatch.setattr(np, "ascontiguousarray", None)
     for layout in ("rows", "columns", "part"):
-        monkeypatch.undo()
         views = laid_out(a, layout), laid_out(b, layout)
         monkeypatch.setattr(products, "array_module", None)
-        monkeypatch.setattr(products, "address", lambda array: array.ctypes.data)
         out = np.empty((2, 3, 5), np.float32)
         agree(products.multiply(*views, out), a @ b, "float32")
 

@@ -65,20 +65,3 @@ __device__ Value block_sum(Value value, Value* shared) {
     }
     return shared[0];
 }
-
-// The maximum of the block's values, in the same way; of NaN and a number NaN.
-template <typename Value>
-__device__ Value block_max(Value value, Value* shared) {
-    int t = threadIdx.x;
-    __syncthreads();
-    shared[t] = value;
-    __syncthreads();
-    for (int half_size = BLOCK / 2; half_size > 0; half_size /= 2) {
-        if (t < half_size) {
-            Value mine = shared[t], other = shared[t + half_size];
-            shared[t] = mine > other || isnan(mine) ? mine : other;
-        }
-        __syncthreads();
-    }
-    return shared[0];
-}

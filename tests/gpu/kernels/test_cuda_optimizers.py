@@ -1,0 +1,121 @@
+"""Steps of the optimisers and sums over places on the GPU, emulated, against plain."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_checks import agree, drawn, plain
+
+from minicnn.kernels.cuda import optimizers, places
+
+pytestmark = pytest.mark.usefixtures("emulated")
+
+# One of more than a chunk, one of exactly one; more and fewer than threads; one of nothing.
+SIZES = [(4097,), (3, 5), (4096,), (0,), (), (2, 2, 70)]
+COUNT = len(SIZES)
+
+
+def lists(dtype, *, last=True):
+    """Parameters, gradients and three states that are not negative; the last one perhaps None."""
+    made = [drawn(seed, dtype, *SIZES) for seed in range(5)]
+    states = [[np.asarray(abs(a)) for a in arrays] for arrays in made[2:]]
+    return [*made[:2], *states[:2], states[2] if last else None]
+
+
+def compare(kernel, arrays, options, dtype):
+    """`kernel` against its namesake in float64: every list; gradients stay as they were."""
+    exact = [None if s is None else [a.astype(np.float64) for a in s] for s in arrays]
+    gradients = [g.copy() for g in arrays[1]]
+    plain(kernel.__name__, *exact, *options)
+    kernel(*arrays, *options)
+    for found, expected in zip(arrays, exact, strict=True):
+        for a, b in zip(found or (), expected or (), strict=True):
+            agree(a, b, dtype, 5)
+    for a, b in zip(arrays[1], gradients, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("momentum, decay", [(0, 0), (0.9, 0), (0.9, 0.1)])
+@pytest.mark.parametrize("nesterov, maximize", [(False, True), (True, False)])
+@pytest.mark.parametrize("undamped", [[1] * COUNT, [0.7, 1] * (COUNT // 2)])
+def test_sgd(momentum, decay, nesterov, maximize, undamped, dtype):
+    parameters, gradients, velocities, *_ = lists(dtype)
+    arrays = [parameters, gradients, velocities if momentum else None]
+    options = undamped, 0.1, momentum, decay, nesterov, maximize
+    compare(optimizers.sgd_update, arrays, options, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("decoupled, decay", [(False, 0), (False, 0.1), (True, 0.1)])
+@pytest.mark.parametrize("amsgrad, maximize", [(False, True), (True, False)])
+@pytest.mark.parametrize("steps", [[1] * COUNT, [3, 7] * (COUNT // 2)])
+def test_adam(decoupled, decay, amsgrad, maximize, steps, dtype):
+    arrays = lists(dtype, last=amsgrad)
+    options = steps, 0.1, (0.8, 0.99), 1e-3, decay, decoupled, maximize
+    compare(optimizers.adam_update, arrays, options, dtype)
+
+
+def test_what_is_not_a_number_stays_one():
+    """The largest v so far, and with it the parameter."""
+    w, g, m, v, largest = (np.ones(3, np.float32) for _ in range(5))
+    largest[1] = np.nan
+    options = [1], 0.1, (0.8, 0.99), 1e-3, 0, False, False
+    optimizers.adam_update([w], [g], [m], [v], [largest], *options)
+    np.testing.assert_array_equal(np.isnan(largest), [False, True, False])
+    np.testing.assert_array_equal(np.isnan(w), [False, True, False])
+
+
+def test_one_launch_for_all(monkeypatch):
+    launches = []
+    launch = optimizers.launching.launch
+    monkeypatch.setattr(
+        optimizers.launching, "launch", lambda *a: launches.append(a[1]) or launch(*a)
+    )
+    parameters, gradients, velocities, *_ = lists("float32")
+    options = [1] * COUNT, 0.1, 0.9, 0, False, False
+    optimizers.sgd_update(parameters, gradients, velocities, *options)
+    assert launches == ["sgd_update"]
+
+
+def test_memory_with_gaps_and_several_dtypes_at_once():
+    made = [drawn(i, "float32", (40,), (40,), (40,)) for i in range(3)]
+    made = [[a[::2] for a in made[0]], made[1], [a.astype(np.float16) for a in made[2]]]
+    expected = [(p - 0.5 * (0.9 * v + g), 0.9 * v + g, g.copy()) for p, g, v in made]
+    columns = [list(column) for column in zip(*made, strict=True)]
+    optimizers.sgd_update(*columns, [1, 1, 1], 0.5, 0.9, 0, False, False)
+    for (p, g, v), (new_p, new_v, old_g) in zip(made, expected, strict=True):
+        bound = 1e-5 if p.dtype == np.float32 else 3e-3
+        np.testing.assert_allclose(p, new_p, rtol=bound, atol=bound)
+        np.testing.assert_allclose(v, new_v, rtol=bound, atol=bound)
+        np.testing.assert_array_equal(g, old_g)
+
+
+def test_nothing_to_do():
+    optimizers.sgd_update([], [], None, [], 0.1, 0, 0, False, False)
+    nothing = [np.zeros(0, np.float32)]
+    optimizers.sgd_update(nothing, nothing, None, [1], 0.1, 0, 0, False, False)
+
+
+def test_more_chunks_than_blocks(monkeypatch):
+    monkeypatch.setattr(optimizers.launching, "BLOCKS", 2)
+    p, g = drawn(0, "float32", (5 * optimizers.CHUNK + 1,), (5 * optimizers.CHUNK + 1,))
+    expected = p - np.float32(0.1) * g
+    optimizers.sgd_update([p], [g], None, [1], 0.1, 0, 0, False, False)
+    agree(p, expected, "float32")
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=3), st.data(),
+    st.sampled_from(["float32", "float64", "float16"]),
+)  # fmt: skip
+def test_entries_added_to_places(shape, data, dtype):
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    size = data.draw(st.integers(1, 5))
+    where = np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=8)))
+    shape[axis] = len(where)
+    (delta,) = drawn(0, dtype, tuple(shape))
+    found = places.add_to_places(delta, where, size, axis)
+    expected = np.zeros(found.shape)
+    np.add.at(np.moveaxis(expected, axis, 0), where, np.moveaxis(delta.astype(float), axis, 0))
+    agree(found, expected, dtype, 2)
