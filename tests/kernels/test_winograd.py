@@ -12,6 +12,13 @@ from minicnn.kernels.threads import get_num_threads, set_num_threads
 LEAST = winograd.LEAST
 
 
+@pytest.fixture(params=["as it is", "as if there were few tiles"], autouse=True)
+def way(request, monkeypatch):
+    """Both ways of sharing the work out, whatever the sizes."""
+    if request.param != "as it is":
+        monkeypatch.setattr(winograd, "FEW", 0)
+
+
 @pytest.fixture
 def used(monkeypatch):
     """What the tiled convolution returned, call by call."""
