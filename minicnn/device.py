@@ -105,6 +105,16 @@ def one_device(name, arrays):
     return devices[0]
 
 
+def on_cpu_only(name, tensors):
+    """Refuse tensors on a GPU, for what looks at single numbers one after another."""
+    for t in tensors:
+        if t.is_cuda:
+            raise DeviceError(
+                f"{name}: works on the CPU only, and got a tensor on {t.device}; move the model "
+                "and its inputs there, model.cpu() and x.cpu()"
+            )
+
+
 def together(name, arrays):
     """(device, arrays): where all arrays are, with single numbers brought there from the host.
 

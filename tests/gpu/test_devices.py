@@ -448,3 +448,76 @@ def test_plain_kernels_run_there_too(machine):
         y.sum().backward()
     assert y.is_cuda and mc.allclose(y.cpu(), expected, atol=1e-5)
     assert layer[0].weight.grad.is_cuda
+
+
+# ------------------------------------------------------------------------ what stays on the CPU
+
+
+def test_tools_that_look_at_single_numbers_say_so(machine, tmp_path):
+    model, x = nn.Linear(2, 1).cuda(), mc.ones(1, 2, device="cuda")
+    double = mc.ones(2, dtype=mc.float64, device="cuda", requires_grad=True)
+
+    def traced(model):
+        with mc.trace(model):
+            x * 2
+
+    for use in (
+        lambda: traced(model), lambda: traced(None), lambda: mc.gradcheck(mc.exp, double),
+        lambda: mc.onnx.export(model, x, tmp_path / "x.onnx"),
+    ):  # fmt: skip
+        with pytest.raises(DeviceError, match=r"works on the CPU only.*model\.cpu\(\)"):
+            use()
+
+
+def test_operations_of_the_users_own(machine):
+    class Cube(mc.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x * x
+
+        @staticmethod
+        def backward(ctx, delta):
+            (x,) = ctx.saved_tensors
+            return 3 * x * x * delta
+
+    x = mc.tensor([1.0, 2.0], device="cuda:1", requires_grad=True)
+    with mc.autograd.detect_anomaly():
+        y = Cube.apply(x)
+        (dx,) = mc.autograd.grad(y, x, mc.tensor([1.0, 10.0], device="cuda:1"), retain_graph=True)
+        y.backward(mc.ones(2, device="cuda:1"))
+    assert dx.device == x.grad.device == "cuda:1"
+    assert dx.tolist() == [3, 120] and x.grad.tolist() == [3, 12]
+
+
+def test_gradients_clipped_over_two_devices(machine):
+    parameters = [mc.zeros(2, device=d, requires_grad=True) for d in ("cuda:0", "cuda:1")]
+    for p in parameters:
+        p.grad = mc.tensor([3.0, 4.0], device=p.device)
+    total = nn.utils.clip_grad_norm_(parameters, 5.0)
+    assert total.item() == pytest.approx(50**0.5)
+    lengths = [float((p.grad * p.grad).sum()) ** 0.5 for p in parameters]
+    assert lengths == pytest.approx([5 / 2**0.5] * 2, rel=1e-5)
+
+
+def test_precision_is_a_switch():
+    assert mc.get_float32_matmul_precision() == "highest"
+    mc.set_float32_matmul_precision("medium")
+    try:
+        assert mc.get_float32_matmul_precision() == "high"
+    finally:
+        mc.set_float32_matmul_precision("highest")
+    with pytest.raises(ArgumentError, match="precision must be one of 'highest', 'high'"):
+        mc.set_float32_matmul_precision("low")
+
+
+def test_dropout_goes_on_where_a_checkpoint_left_it(machine, tmp_path):
+    from minicnn.training import load_checkpoint, save_checkpoint
+
+    model, x = nn.Linear(2, 2).cuda(1), mc.ones(40, device="cuda:1")
+    nn.functional.dropout(x)
+    save_checkpoint(tmp_path / "c", model=model)
+    first = nn.functional.dropout(x).tolist()
+    assert nn.functional.dropout(x).tolist() != first
+    load_checkpoint(tmp_path / "c", model=model)
+    assert nn.functional.dropout(x).tolist() == first and model.weight.device == "cuda:1"
