@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 
 import numpy as np
 
@@ -80,7 +81,12 @@ def device_of(array):
     """Where an array lives."""
     if isinstance(array, (np.ndarray, np.generic)):
         return CPU
-    return Device("cuda", number_of(array))
+    return _gpu(number_of(array))
+
+
+@cache
+def _gpu(number):
+    return Device("cuda", number)
 
 
 def is_array(array):

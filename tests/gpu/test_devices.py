@@ -521,3 +521,29 @@ def test_dropout_goes_on_where_a_checkpoint_left_it(machine, tmp_path):
     assert nn.functional.dropout(x).tolist() != first
     load_checkpoint(tmp_path / "c", model=model)
     assert nn.functional.dropout(x).tolist() == first and model.weight.device == "cuda:1"
+
+
+def test_kernels_are_chosen_by_the_array(machine):
+    from minicnn.kernels import find, registry
+
+    on_cpu, on_gpu = np.ones(2, "float32"), mc.ones(2, device="cuda:1").array
+    known = registry._kernels["conv2d"]
+    assert find("conv2d", on_cpu) is find("conv2d") is known["cpu"]
+    assert find("conv2d", on_gpu) is known["cuda"]
+    # The kernels in CUDA C are for floats, and some things have none.
+    whole = mc.ones(2, dtype=mc.int64, device="cuda").array
+    assert find("relu", whole) is registry._kernels["relu"]["plain"]
+    assert find("histogram", on_gpu) is registry._kernels["histogram"]["plain"]
+    with mc.kernels("plain"):
+        assert find("conv2d", on_gpu) is find("conv2d", on_cpu) is known["plain"]
+
+
+def test_the_stream_is_splitmix64():
+    from minicnn.random import _Counted
+
+    stream = _Counted(1234567)
+    expected = [
+        *(6457827717110365317, 3203168211198807973, 9817491932198370423),
+        *(4593380528125082431, 16408922859458223821),
+    ]
+    assert [*stream.bits(np, 2).tolist(), *stream.bits(np, 3).tolist()] == expected
