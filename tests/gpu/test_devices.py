@@ -527,6 +527,7 @@ def test_kernels_are_chosen_by_the_array(machine):
     from minicnn.kernels import find, registry
 
     on_cpu, on_gpu = np.ones(2, "float32"), mc.ones(2, device="cuda:1").array
+    registry.names()  # loads all of them
     known = registry._kernels["conv2d"]
     assert find("conv2d", on_cpu) is find("conv2d") is known["cpu"]
     assert find("conv2d", on_gpu) is known["cuda"]
