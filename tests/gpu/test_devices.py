@@ -360,6 +360,12 @@ class TestDlpack:
         again[1] = 7
         assert x.tolist() == [5, 7, 0]
         assert x.__dlpack_device__() == (2, 0)
+        assert mc.from_dlpack(array, device="cpu").tolist() == [5, 7, 0]
+        own = mc.from_dlpack(array, copy=True)
+        own += 1
+        assert array.tolist() == [5, 7, 0] and own.device == "cuda:0"
+        with pytest.raises(ArgumentError, match="on cuda:0, and on cpu there is only a copy"):
+            mc.from_dlpack(array, device="cpu", copy=False)
 
     @pytest.mark.parity
     def test_pytorch_shares_memory(self):
