@@ -47,6 +47,9 @@ myst_heading_anchors = 3
 # Thousands of names in the table of contents would be copied into every page.
 toc_object_entries = False
 
+# A method that only fills in what its base class explains is not shown again in every layer.
+autodoc_inherit_docstrings = False
+
 # What docstrings call attributes is described as part of its class.
 napoleon_use_ivar = True
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from minicnn.checks import ArgumentError, DtypeError, GraphError
-from minicnn.device import made
+from minicnn.device import computed, made
 from minicnn.gpu import copied
 from minicnn.graph import (
     backward_to,
@@ -207,9 +207,9 @@ class _NanWatch:
         if not self.check_nan:
             return
         for i, (edge, gradient) in enumerate(zip(node.edges, gradients, strict=True)):
-            if edge is None or gradient is None or not (gradient != gradient).any():
+            if edge is None or gradient is None or not _has_nan(gradient):
                 continue
-            arrived = any(delta is not None and (delta != delta).any() for delta in deltas)
+            arrived = any(delta is not None and _has_nan(delta) for delta in deltas)
             raise GraphError(
                 f"{node.operation.name}: backward returned NaN in the gradient for input {i}"
                 + (" (there was NaN in the δ it received already)" if arrived else "")
@@ -222,6 +222,10 @@ class _NanWatch:
 
     def accumulate(self, leaf, delta):
         """Nothing to look for: every δ was looked at when it was computed."""
+
+
+def _has_nan(array):
+    return bool(computed("detect_anomaly", lambda a: (a != a).any(), array))
 
 
 _PACKAGE = str(Path(__file__).parent) + os.sep

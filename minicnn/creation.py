@@ -70,14 +70,17 @@ def from_numpy(ndarray):
     return _shared("from_numpy", ndarray)
 
 
-def from_dlpack(ext_tensor):
+def from_dlpack(ext_tensor, *, device=None, copy=None):
     """A tensor on the memory of an array of another library, on whatever device it is.
 
     Args:
         ext_tensor: what has ``__dlpack__``: a tensor of PyTorch's, an array of CuPy's, NumPy's, …
+        device: where the tensor is to be; elsewhere than the array only as a copy.
+        copy: True: in memory of its own; False: an error where a copy is needed.
 
     Raises:
         DtypeError: it has none, or a dtype that minicnn does not have.
+        ArgumentError: ``copy=False``, and another device.
 
     >>> import minicnn as mc, numpy as np
     >>> array = np.zeros(2)
@@ -91,9 +94,15 @@ def from_dlpack(ext_tensor):
             f"from_dlpack: expected an array with __dlpack__, got {type(ext_tensor).__name__}; "
             "minicnn.tensor(data) makes a tensor of numbers and lists"
         )
-    if ext_tensor.__dlpack_device__()[0] in _ON_HOST:
-        return _shared("from_dlpack", np.from_dlpack(ext_tensor))
-    return _shared("from_dlpack", gpu_arrays().from_dlpack(ext_tensor))
+    xp = np if ext_tensor.__dlpack_device__()[0] in _ON_HOST else gpu_arrays()
+    found = _shared("from_dlpack", xp.from_dlpack(ext_tensor))
+    device = found.device if device is None else as_device(device)
+    if copy is False and device != found.device:
+        raise ArgumentError(
+            f"from_dlpack: the array is on {found.device}, and on {device} there is only a copy of "
+            "it; leave out copy=False"
+        )
+    return found.to(device, copy=bool(copy))
 
 
 _ON_HOST = (1, 3)  # DLPack's numbers for main memory: kDLCPU, and kDLCUDAHost for pinned memory

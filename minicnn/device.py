@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 
 import numpy as np
 
@@ -80,7 +81,12 @@ def device_of(array):
     """Where an array lives."""
     if isinstance(array, (np.ndarray, np.generic)):
         return CPU
-    return Device("cuda", number_of(array))
+    return _gpu(number_of(array))
+
+
+@cache
+def _gpu(number):
+    return Device("cuda", number)
 
 
 def is_array(array):
@@ -103,6 +109,16 @@ def one_device(name, arrays):
             f"others there, x.to({str(gpu)!r}), and a model with model.to({str(gpu)!r})"
         )
     return devices[0]
+
+
+def on_cpu_only(name, tensors):
+    """Refuse tensors on a GPU, for what looks at single numbers one after another."""
+    for t in tensors:
+        if t.is_cuda:
+            raise DeviceError(
+                f"{name}: works on the CPU only, and got a tensor on {t.device}; move the model "
+                "and its inputs there, model.cpu() and x.cpu()"
+            )
 
 
 def together(name, arrays):

@@ -168,9 +168,11 @@ def is_pinned_memory(array):
 
 def number_of(array):
     """The number of the GPU that an array of CuPy lies on."""
-    return array.device.id
+    return array.data.device_id
 
 
 def beside(array):
     """A context in which the GPU that `array` lies on, if it does, is the current one."""
-    return nullcontext() if isinstance(array, (np.ndarray, np.generic)) else on_gpu(array.device.id)
+    return (
+        nullcontext() if isinstance(array, (np.ndarray, np.generic)) else on_gpu(number_of(array))
+    )

@@ -11,6 +11,8 @@ import textwrap
 from collections import defaultdict
 from pathlib import Path
 
+from minicnn import equations
+
 from .places import place_of
 from .public import MODULES, documented
 
@@ -94,8 +96,20 @@ def escaped(text):
 
 
 def _escaped(line):
+    # "eq. 1.17" and "equation ``relu``" lead to the catalogue.
+    parts = re.split(r"\b([Ee]q\. |[Ee]quation )(``[\w.-]+``|1\.\d+)(?!\w)", line)
+    text = _without_markup(parts[0])
+    for word, cited, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        key = cited.strip("`")
+        known = key in equations.keys()  # noqa: SIM118, a function of minicnn's
+        text += f":eq:`{key}`" if known else word + _without_markup(cited)
+        text += _without_markup(rest)
+    return text
+
+
+def _without_markup(text):
     # What stands in quotes is code; the rest is text, in which * | _ mean themselves.
-    parts = re.split(r"(``.+?``|`[^`]+`)", line)
+    parts = re.split(r"(``.+?``|`[^`]+`)", text)
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r"([*|\\])", r"\\\1", parts[i])
         parts[i] = re.sub(r"(\w)_(?!\w)", r"\1\\_", parts[i])

@@ -12,6 +12,7 @@ import numpy as np
 from minicnn.checking.differences import Differences, floating_outputs, untied, values
 from minicnn.checking.report import GradcheckError, no_derivative, wrong_gradient
 from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, one_of
+from minicnn.device import on_cpu_only
 from minicnn.graph import run_backward, starting_points
 from minicnn.modes import enable_grad
 from minicnn.random import numpy_generator
@@ -124,6 +125,7 @@ def _checkable(inputs, allow_float32):
                 "use .double()"
                 + (" (or allow_float32=True)" if inputs[i].dtype == np.float32 else "")
             )
+        on_cpu_only("gradcheck", [inputs[i]])
         if not inputs[i].array.flags.writeable:
             raise ArgumentError(
                 f"gradcheck: input {i} is read-only (expanded, perhaps), so its elements cannot be "

@@ -175,8 +175,8 @@ def pin_memory(input, device=None):
     return input if is_pinned(input) else Tensor(pinned(input.array))
 
 
-def is_pinned(input):
-    """Whether the tensor is in memory of the host that a GPU reads by itself."""
+def is_pinned(input, device=None):
+    """Whether the tensor is in memory of the host that a GPU reads by itself, whichever GPU."""
     return is_pinned_memory(input.array)
 
 

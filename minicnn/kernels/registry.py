@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 
-import numpy as np
+from numpy import generic, ndarray
 
 from minicnn.checks import one_of
 
@@ -40,7 +40,7 @@ def find(name, array=None):
     are kernels.
     """
     variant = _variant.get()
-    if variant == "cpu" and type(array) is not np.ndarray and _is_on_gpu(array):
+    if type(array) is not ndarray and variant == "cpu" and _is_on_gpu(array):
         variant = "cuda" if array.dtype.kind == "f" else "plain"
     if variant not in _loaded:
         _load("plain")
@@ -50,7 +50,7 @@ def find(name, array=None):
 
 
 def _is_on_gpu(array):
-    return array is not None and not isinstance(array, (np.ndarray, np.generic))
+    return array is not None and not isinstance(array, (ndarray, generic))
 
 
 def in_force():
@@ -60,7 +60,7 @@ def in_force():
 
 def names():
     """The names of all kernels."""
-    for variant in VARIANTS:
+    for variant in (*VARIANTS, "cuda"):
         _load(variant)
     return sorted(_kernels)
 

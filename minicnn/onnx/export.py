@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError
+from minicnn.device import on_cpu_only
 from minicnn.nn import Module
 from minicnn.onnx.recording import FromStep, Run, compare
 from minicnn.onnx.translations import TRANSLATIONS
@@ -48,6 +49,7 @@ def export(
     if not isinstance(model, Module):
         raise DtypeError(f"onnx.export: expected a Module, got {type(model).__name__}")
     inputs = _inputs(example)
+    on_cpu_only("onnx.export", [*model.parameters(), *model.buffers(), *inputs])
     package()
     first, second, batches = _two_runs(model, inputs, dynamic_batch)
     steps = compare(first, second)

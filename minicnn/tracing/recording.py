@@ -7,6 +7,7 @@ gradient is added to a leaf.
 
 import numpy as np
 
+from minicnn.device import on_cpu_only
 from minicnn.tracing.archive import Archive
 from minicnn.tracing.arrivals import Arrivals
 from minicnn.tracing.attributes import arrays_of, attributes_of, copy_of
@@ -54,6 +55,7 @@ class Recording:
 
     def forward(self, node, operation, inputs, outputs):
         """An operation has run; `node` is its place in the graph, None without one."""
+        on_cpu_only("trace", outputs[:1])
         source, modules = whereabouts()
         layer, module = self.names.layer_of(modules)
         first = outputs[0].array

@@ -4,6 +4,7 @@ Here it is recorded, and saved; `Walk` has what goes from step to step, `Questio
 """
 
 from minicnn.checks import ArgumentError, DtypeError, GraphError, closest
+from minicnn.device import on_cpu_only
 from minicnn.graph import run_backward, starting_points
 from minicnn.modes import record
 from minicnn.nn.module import Module
@@ -66,6 +67,8 @@ class trace(Walk, Questions):
                 f"trace: model must be a Module or None, got {type(model).__name__}; write "
                 "with trace(model) as tr: loss = criterion(model(x), y)"
             )
+        if model is not None:
+            on_cpu_only("trace", model.parameters())
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise DtypeError(
                 f"trace: optimizer must be an optimiser of minicnn.optim, got "

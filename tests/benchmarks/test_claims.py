@@ -194,6 +194,35 @@ def test_small_alexnet_keeps_its_sizes(claims):
         assert network.SmallAlexNet(**choice)(x).shape == (2, 10)
 
 
+def test_digits_are_chosen_on_training_images_and_tested_once(claims, tmp_path, monkeypatch):
+    script = claims("digits")
+
+    class Few(script.data.BundledMNIST):
+        def __init__(self, train=True, transform=None):
+            super().__init__(train, transform)
+            self.data, self.targets = self.data[:100], self.targets[:100]
+
+    monkeypatch.setattr(script.data, "BundledMNIST", Few)
+    monkeypatch.setattr(script, "RECIPE", {**script.RECIPE, "maps": (2, 3, 4)})
+    given = ["--results", str(tmp_path), "--work", str(tmp_path), "--epochs", "1"]
+    script.main([*given, "--seeds", "1", "--validation", "30"])
+    lines = [json.loads(s) for s in (tmp_path / "digits.jsonl").read_text().splitlines()]
+    assert [line["settings"]["elastic"] for line in lines] == list(script.CANDIDATES.values())
+    # Shares of the 30 images that were kept back.
+    for line in lines:
+        assert line["figures"]["mistakes"] == pytest.approx(30 * (1 - line["figures"]["accuracy"]))
+    assert not (tmp_path / "digits.md").exists()
+
+    script.main([*given, "--seeds", "1"])
+    text = (tmp_path / "digits.md").read_text()
+    assert "| 0 |" in text and "mean ±" not in text and not (tmp_path / "digits.png").exists()
+    for name, line in zip(script.CANDIDATES, lines, strict=True):
+        assert f"| {name} | 1 | {line['figures']['accuracy']:.2%}".replace("%", " %") in text
+    script.main([*given, "--seeds", "2"])
+    assert "| mean ± 95 % |" in (tmp_path / "digits.md").read_text()
+    assert (tmp_path / "digits.png").exists()
+
+
 def test_the_residual_network_goes_on(claims, clothes, tmp_path):
     script, experiment = claims("fashion_residual"), claims("experiment")
     given = ["--data-dir", str(clothes), "--images", "100", "--epochs", "4"]

@@ -22,12 +22,12 @@ def test_there_are_five_in_both_languages():
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_runs(name):
-    matplotlib = pytest.importorskip("matplotlib")
-    with matplotlib.rc_context({"backend": "Agg"}):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    with pyplot.rc_context({"backend": "Agg"}):
         namespace = {}
         for cell in cells(DOCS / "lessons" / name, "code"):
             exec(compile(cell, name, "exec"), namespace)
-        matplotlib.pyplot.close("all")
+        pyplot.close("all")
 
 
 @pytest.mark.parametrize("name", LESSONS)

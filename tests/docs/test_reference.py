@@ -101,3 +101,12 @@ def test_errors_are_those_that_are_promised(error, call):
     with warnings.catch_warnings(), pytest.raises(Exception) as raised:
         call()
     assert type(raised.value).__name__ == error
+
+
+def test_docstrings_become_text_with_links_to_equations():
+    from building.reference import escaped
+
+    assert escaped("a*b |x| conv_ (equation ``relu``)") == r"a\*b \|x\| conv\_ (:eq:`relu`)"
+    assert escaped("Eq. 1.6: `w` and ``δ``") == ":eq:`1.6`: ``w`` and ``δ``"
+    assert escaped("eq. ``nothing``, version 1.17") == "eq. ``nothing``, version 1.17"
+    assert escaped(">>> f(*x)\n*y\n\n*z*") == ">>> f(*x)\n*y\n\n\\*z\\*"

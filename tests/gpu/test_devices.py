@@ -360,6 +360,12 @@ class TestDlpack:
         again[1] = 7
         assert x.tolist() == [5, 7, 0]
         assert x.__dlpack_device__() == (2, 0)
+        assert mc.from_dlpack(array, device="cpu").tolist() == [5, 7, 0]
+        own = mc.from_dlpack(array, copy=True)
+        own += 1
+        assert array.tolist() == [5, 7, 0] and own.device == "cuda:0"
+        with pytest.raises(ArgumentError, match="on cuda:0, and on cpu there is only a copy"):
+            mc.from_dlpack(array, device="cpu", copy=False)
 
     @pytest.mark.parity
     def test_pytorch_shares_memory(self):
@@ -448,3 +454,103 @@ def test_plain_kernels_run_there_too(machine):
         y.sum().backward()
     assert y.is_cuda and mc.allclose(y.cpu(), expected, atol=1e-5)
     assert layer[0].weight.grad.is_cuda
+
+
+# ------------------------------------------------------------------------ what stays on the CPU
+
+
+def test_tools_that_look_at_single_numbers_say_so(machine, tmp_path):
+    model, x = nn.Linear(2, 1).cuda(), mc.ones(1, 2, device="cuda")
+    double = mc.ones(2, dtype=mc.float64, device="cuda", requires_grad=True)
+
+    def traced(model):
+        with mc.trace(model):
+            x * 2
+
+    for use in (
+        lambda: traced(model), lambda: traced(None), lambda: mc.gradcheck(mc.exp, double),
+        lambda: mc.onnx.export(model, x, tmp_path / "x.onnx"),
+    ):  # fmt: skip
+        with pytest.raises(DeviceError, match=r"works on the CPU only.*model\.cpu\(\)"):
+            use()
+
+
+def test_operations_of_the_users_own(machine):
+    class Cube(mc.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x * x
+
+        @staticmethod
+        def backward(ctx, delta):
+            (x,) = ctx.saved_tensors
+            return 3 * x * x * delta
+
+    x = mc.tensor([1.0, 2.0], device="cuda:1", requires_grad=True)
+    with mc.autograd.detect_anomaly():
+        y = Cube.apply(x)
+        (dx,) = mc.autograd.grad(y, x, mc.tensor([1.0, 10.0], device="cuda:1"), retain_graph=True)
+        y.backward(mc.ones(2, device="cuda:1"))
+    assert dx.device == x.grad.device == "cuda:1"
+    assert dx.tolist() == [3, 120] and x.grad.tolist() == [3, 12]
+
+
+def test_gradients_clipped_over_two_devices(machine):
+    parameters = [mc.zeros(2, device=d, requires_grad=True) for d in ("cuda:0", "cuda:1")]
+    for p in parameters:
+        p.grad = mc.tensor([3.0, 4.0], device=p.device)
+    total = nn.utils.clip_grad_norm_(parameters, 5.0)
+    assert total.item() == pytest.approx(50**0.5)
+    lengths = [float((p.grad * p.grad).sum()) ** 0.5 for p in parameters]
+    assert lengths == pytest.approx([5 / 2**0.5] * 2, rel=1e-5)
+
+
+def test_precision_is_a_switch():
+    assert mc.get_float32_matmul_precision() == "highest"
+    mc.set_float32_matmul_precision("medium")
+    try:
+        assert mc.get_float32_matmul_precision() == "high"
+    finally:
+        mc.set_float32_matmul_precision("highest")
+    with pytest.raises(ArgumentError, match="precision must be one of 'highest', 'high'"):
+        mc.set_float32_matmul_precision("low")
+
+
+def test_dropout_goes_on_where_a_checkpoint_left_it(machine, tmp_path):
+    from minicnn.training import load_checkpoint, save_checkpoint
+
+    model, x = nn.Linear(2, 2).cuda(1), mc.ones(40, device="cuda:1")
+    nn.functional.dropout(x)
+    save_checkpoint(tmp_path / "c", model=model)
+    first = nn.functional.dropout(x).tolist()
+    assert nn.functional.dropout(x).tolist() != first
+    load_checkpoint(tmp_path / "c", model=model)
+    assert nn.functional.dropout(x).tolist() == first and model.weight.device == "cuda:1"
+
+
+def test_kernels_are_chosen_by_the_array(machine):
+    from minicnn.kernels import find, registry
+
+    on_cpu, on_gpu = np.ones(2, "float32"), mc.ones(2, device="cuda:1").array
+    registry.names()  # loads all of them
+    known = registry._kernels["conv2d"]
+    assert find("conv2d", on_cpu) is find("conv2d") is known["cpu"]
+    assert find("conv2d", on_gpu) is known["cuda"]
+    # The kernels in CUDA C are for floats, and some things have none.
+    whole = mc.ones(2, dtype=mc.int64, device="cuda").array
+    assert find("relu", whole) is registry._kernels["relu"]["plain"]
+    assert find("histogram", on_gpu) is registry._kernels["histogram"]["plain"]
+    with mc.kernels("plain"):
+        assert find("conv2d", on_gpu) is find("conv2d", on_cpu) is known["plain"]
+
+
+def test_the_stream_is_splitmix64():
+    from minicnn.random import _Counted
+
+    stream = _Counted(1234567)
+    expected = [
+        *(6457827717110365317, 3203168211198807973, 9817491932198370423),
+        *(4593380528125082431, 16408922859458223821),
+    ]
+    assert [*stream.bits(np, 2).tolist(), *stream.bits(np, 3).tolist()] == expected

@@ -338,7 +338,7 @@ def test_every_windowed_kernel_has_a_plain_form_and_the_hot_ones_a_fast_one():
     for name in ("im2col", "col2im", "max_pool2d", "max_pool2d_gradient", "avg_pool2d",
                  "avg_pool2d_gradient", "adaptive_max_pool2d", "adaptive_avg_pool2d",
                  "adaptive_avg_pool2d_gradient", "add_to_places"):  # fmt: skip
-        assert variants(name) == ["cpu", "plain"]
+        assert variants(name) == ["cpu", "cuda", "plain"]
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(1, 6), st.data())

@@ -5,7 +5,7 @@ LEFT_OUT = {
     "out": "results are new tensors; x[...] = f(y) or copy_ writes them into memory that is there",
     "layout": "tensors are dense: torch.strided is the only layout",
     "memory_format": "maps are stored as (N, C, H, W); there is no channels-last layout to choose",
-    "pin_memory": "pinned memory serves copies to a GPU, which CuPy manages itself",
+    "pin_memory": "x.pin_memory() makes a pinned tensor of another; functions make none at once",
 }
 
 # PyTorch uses the name for something else altogether.
@@ -131,7 +131,7 @@ DIFFERENCES = {
             "lacks _disable_byteorder_record",
         ),
     },
-    "a generator is made with its seed, and lives on the CPU": {
+    "a generator is made with its seed; PyTorch's is made for a device, and seeded afterwards": {
         "Generator": ("not comparable",),
     },
     "Tensor is made of a NumPy array; mc.tensor is the constructor for everything else": {
@@ -139,6 +139,7 @@ DIFFERENCES = {
     },
     "PyTorch states no names of parameters for it": {
         "set_num_threads": ("not comparable",),
+        "device": ("not comparable",),
         "autograd.Function.forward": ("not comparable",),
     },
     "gradcheck checks first-order gradients by backward only, and has options of its own": {

@@ -9,6 +9,7 @@ GPU from 2020 on reads the factors with 11 bits and is several times faster; the
 with the CPU's to three digits instead of six.
 """
 
+import math
 from contextvars import ContextVar
 
 import numpy as np
@@ -100,10 +101,14 @@ def product(a, b):
 
 @register("matmul", "cuda")
 def matmul(a, b):
-    """The matrix product; over batches by CuPy, which knows how they broadcast."""
-    if a.ndim == b.ndim == 2:
-        return product(a, b)
-    return array_module(a).matmul(a, b)
+    """The matrix product, also of two equal batches; CuPy's where batches are to be broadcast."""
+    xp, batch = array_module(a), a.shape[:-2]
+    if a.ndim < 2 or batch != b.shape[:-2] or b.ndim < 2 or a.dtype != b.dtype:
+        return xp.matmul(a, b)
+    out = xp.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+    # (…, rows, columns) → (batch, rows, columns)
+    multiply(*(m.reshape(math.prod(batch), *m.shape[-2:]) for m in (a, b, out)))
+    return out
 
 
 @register("linear", "cuda")

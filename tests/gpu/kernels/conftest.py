@@ -12,13 +12,19 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "emulation")]
 
 
-@pytest.fixture(scope="module")
-def emulated():
-    """Launches go to the emulation while the tests of a module run."""
+@pytest.fixture(scope="session")
+def runnable():
+    """Kernels can be run here."""
     from cuda_on_cpu import missing
-    from emulated_launches import emulated_launches
 
     if missing():
         pytest.skip(missing())
+
+
+@pytest.fixture(scope="module")
+def emulated(runnable):
+    """Launches go to the emulation while the tests of a module run."""
+    from emulated_launches import emulated_launches
+
     with emulated_launches():
         yield

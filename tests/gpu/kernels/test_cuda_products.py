@@ -72,10 +72,22 @@ def test_linear_layers(shape, dtype):
     agree(products.matmul(x, w.T), plain("matmul", exact[0], exact[1].T), dtype)
 
 
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3), (0,), (2, 0)])
+def test_equal_batches(batch):
+    a, b = drawn(0, "float32", (*batch, 4, 5), (*batch, 5, 2))
+    agree(products.matmul(a, b), np.matmul(a, b), "float32")
+    a, b = (m.swapaxes(-1, -2) for m in drawn(1, "float32", (*batch, 5, 4), (*batch, 2, 5)))
+    agree(products.matmul(a, b), np.matmul(a, b), "float32")
+
+
 def test_products_of_more_axes_and_fewer():
     a, b = drawn(0, "float32", (2, 1, 3, 4), (5, 4, 2))
     agree(products.matmul(a, b), np.matmul(a, b), "float32")
     agree(products.matmul(a[0, 0], b[0, :, 0]), a[0, 0] @ b[0, :, 0], "float32")
+    agree(products.matmul(a[0, 0, 0], b[0]), a[0, 0, 0] @ b[0], "float32")
+    agree(products.matmul(a[0, 0], b), a[0, 0] @ b, "float32")
+    dot = products.matmul(a[0, 0, 0], b[0, :, 0])
+    np.testing.assert_allclose(dot, a[0, 0, 0] @ b[0, :, 0])
 
 
 def test_no_copies_of_what_cublas_can_read(monkeypatch):
