@@ -43,11 +43,15 @@ def _no_skip(report):
     if os.environ.get("MINICNN_NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, where nothing may be: {report.longrepr}"
+    return report
 
 
-def pytest_runtest_logreport(report):
-    _no_skip(report)
+# Where reports are made: those that only pass them on may have counted them before.
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return _no_skip((yield))
 
 
-def pytest_collectreport(report):
-    _no_skip(report)
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return _no_skip((yield))
