@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from minicnn import equations
 
+from . import chinese
 from .carriers import KINDS, carriers
 from .places import ROOT
 from .sources import to_root
@@ -29,7 +30,7 @@ _WORDS = {
     "zh": {"eq": "式", "textbook": "教科书函数", "operation": "运算", "kernel": "内核"},
 }
 _CHINESE = json.loads((ROOT / "minicnn/stepper/page/texts/zh.json").read_text(encoding="utf-8"))
-_TITLES = _CHINESE["equation titles"]
+_TITLES = chinese.TITLES | _CHINESE["equation titles"]
 
 
 def language(docname):

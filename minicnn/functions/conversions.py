@@ -61,7 +61,10 @@ def target(operation, args, dtype, device, non_blocking, copy=None):
         )
     if isinstance(dtype, (bool, int)):
         raise DtypeError(f"{operation}: expected a dtype, a device or a tensor, got {dtype!r}")
-    device = None if device is None else as_device(device)
+    try:
+        device = None if device is None else as_device(device)
+    except ArgumentError as error:
+        raise type(error)(f"{operation}: {error}") from error
     return device, (None if dtype is None else as_dtype(dtype, operation)), copy
 
 

@@ -1,7 +1,9 @@
 """Every code block of the pages runs: Python is executed, shell commands are looked up."""
 
+import doctest
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,6 @@ import minicnn as mc
 from minicnn.cli.command import parse
 
 sybil = pytest.importorskip("sybil")
-from doctest import ELLIPSIS, NORMALIZE_WHITESPACE  # noqa: E402
-
 from sybil.parsers.myst import PythonCodeBlockParser  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +24,9 @@ PAGES = sorted(
 )
 # Two blocks of the README are no code to run: an excerpt of the source, and what a command prints.
 ELSEWHERE = {"README.md"}  # tests/test_readme.py
+ON_A_GPU = {"docs/gpu.md"}  # runs where CuPy is installed; elsewhere it is compiled
+if not find_spec("cupy"):
+    ELSEWHERE |= ON_A_GPU
 # Scripts for clusters: tests/distributed/test_distributed_page.py
 SHELL_ELSEWHERE = {"docs/distributed.md"}
 PROGRAMS = {"pip", "pytest", "ruff", "sphinx-build", "cd", "git", "mpiexec", "jupyter", "python3"}
@@ -62,7 +65,9 @@ GIVEN = {"docs/augmentation.md": photos}
 @pytest.mark.parametrize("page", [p for p in with_code("python") if p not in ELSEWHERE])
 def test_python_runs(page, tmp_path, monkeypatch):
     pytest.importorskip(NEEDED.get(page, "sybil"))
-    parser = PythonCodeBlockParser(doctest_optionflags=NORMALIZE_WHITESPACE | ELLIPSIS)
+    parser = PythonCodeBlockParser(
+        doctest_optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    )
     document = sybil.Sybil(parsers=[parser], path=str(ROOT)).parse(ROOT / page)
     monkeypatch.chdir(tmp_path)
     document.namespace.update(GIVEN.get(page, dict)())
@@ -70,6 +75,16 @@ def test_python_runs(page, tmp_path, monkeypatch):
     assert examples
     for example in examples:
         example.evaluate()
+
+
+@pytest.mark.parametrize("page", sorted(ON_A_GPU & set(PAGES)))
+def test_code_for_a_gpu_is_python(page):
+    blocks = re.findall(r"^```python\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        examples = doctest.DocTestParser().get_examples(block)
+        for code in [e.source for e in examples] or [block]:
+            compile(code, page, "exec")
 
 
 @pytest.mark.parametrize("page", [p for p in with_code("sh") if p not in SHELL_ELSEWHERE])

@@ -110,7 +110,7 @@ def test_show_config():
     assert config["numpy"] == np.__version__
     assert config["numba"] == numba.__version__
     assert config["threads"] == mc.get_num_threads()
-    assert "im2col (cpu/plain)" in config["kernels"]
+    assert "im2col (cpu/cuda/plain)" in config["kernels"]
     assert config["threading layer"] in ("omp", "tbb", "workqueue")
     lines = str(config).splitlines()
     assert len(lines) == len(config)
