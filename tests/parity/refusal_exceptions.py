@@ -12,6 +12,7 @@ An exception is (kind, names, what was spoiled, reason); names and what are regu
 LEFT_OUT = (
     r"autograd\..*",
     r"Tensor\.(backward|register_hook|retain_grad|data|T|ndim|requires_grad|is_leaf)",
+    r"Tensor\.register_post_accumulate_grad_hook",
 )
 
 NOT_RUN = (

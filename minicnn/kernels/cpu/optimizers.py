@@ -42,6 +42,7 @@ def _sgd(thread, threads, addresses, sizes, undamped, options, kind, parts):
         parts: into how many all numbers are cut.
     """
     lr, momentum, decay, sign = options[0], options[1], options[2], options[3]
+    decays, zero = decay != 0, options.dtype.type(0)  # no decay: an infinite weight is no NaN
     total = sizes.sum()
     for part in own_part(parts, thread, threads):
         low, high, begin = total * part // parts, total * (part + 1) // parts, 0
@@ -56,10 +57,10 @@ def _sgd(thread, threads, addresses, sizes, undamped, options, kind, parts):
             share = undamped[i]
             if kind == 0:
                 for q in range(np.uint64(first), np.uint64(last)):
-                    w[q] -= lr * (sign * grad[q] + decay * w[q])
+                    w[q] -= lr * (sign * grad[q] + (decay * w[q] if decays else zero))
                 continue
             for q in range(np.uint64(first), np.uint64(last)):
-                g = sign * grad[q] + decay * w[q]
+                g = sign * grad[q] + (decay * w[q] if decays else zero)
                 v[q] = momentum * v[q] + share * g
                 w[q] -= lr * (g + momentum * v[q] if kind == 2 else v[q])
 
@@ -77,6 +78,7 @@ def _adam(thread, threads, addresses, sizes, corrections, options, largest, part
     """
     lr, eps, keep, decay, sign = options[0], options[1], options[2], options[3], options[4]
     beta1, rest1, beta2, rest2 = options[5], options[6], options[7], options[8]
+    decays, zero = decay != 0, options.dtype.type(0)
     total = sizes.sum()
     for part in own_part(parts, thread, threads):
         low, high, begin = total * part // parts, total * (part + 1) // parts, 0
@@ -92,7 +94,7 @@ def _adam(thread, threads, addresses, sizes, corrections, options, largest, part
             most = carray(_pointer(addresses[i, 4], options), last)
             of_m, of_root = corrections[i, 0], corrections[i, 1]
             for q in range(np.uint64(first), np.uint64(last)):
-                g = sign * grad[q] + decay * w[q]
+                g = sign * grad[q] + (decay * w[q] if decays else zero)
                 m[q] = beta1 * m[q] + rest1 * g
                 v[q] = beta2 * v[q] + rest2 * g * g
             if largest:
