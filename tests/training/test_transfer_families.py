@@ -86,10 +86,17 @@ def test_every_network_class_belongs_to_a_family():
         if inspect.isclass(c)
         and issubclass(c, nn.Module)
         and "num_classes" in inspect.signature(c).parameters
+        and c is not models.AlexNetTowers  # its towers run side by side: no chain of stages
     ]
     assert len(networks) >= 20
     assert {f for c in networks for f in _FAMILIES if c.forward is f.forward} == set(_FAMILIES)
     assert all(any(c.forward is f.forward for f in _FAMILIES) for c in networks)
+
+
+def test_towers_on_two_devices_are_no_chain():
+    towers = models.AlexNetTowers(num_classes=2, devices=("cpu", "cpu"))
+    with pytest.raises(ArgumentError, match="stages: AlexNetTowers does not say in which order"):
+        transfer.stages(towers)
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "lenet5", "googlenet"])
