@@ -35,7 +35,9 @@ language = "en"
 html_theme = "furo"
 html_title = f"minicnn {release}"
 html_static_path = ["_static"]
+# Sphinx looks for the folder before the build fills it.
 html_extra_path = ["generated/pages"]
+Path(__file__).with_name("generated").joinpath("pages").mkdir(parents=True, exist_ok=True)
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_copy_source = False

@@ -179,12 +179,16 @@ def max_pool2d(x, kernel, stride, padding, dilation, out):
 
 @register("max_pool2d_gradient", "plain")
 def max_pool2d_gradient(delta, argmax, size):
-    """up(δ) of eq. 1.17: every δ goes to the place of its window's maximum, and adds up there."""
+    """up(δ) of eq. 1.17: every δ goes to the place of its window's maximum, and adds up there.
+
+    That of a window that saw no pixel at all (its place is −1) goes nowhere.
+    """
     n, c, *out = delta.shape
     xp = array_module(delta)
     dx = xp.zeros((n * c, size[0] * size[1]), delta.dtype)
     planes, flat = xp.arange(n * c)[:, None], (n * c, out[0] * out[1])
-    xp.add.at(dx, (planes, argmax.reshape(flat)), delta.reshape(flat))
+    delta = xp.where(argmax < 0, delta.dtype.type(0), delta).reshape(flat)
+    xp.add.at(dx, (planes, argmax.reshape(flat).clip(0)), delta)
     return dx.reshape(n, c, *size)
 
 

@@ -148,3 +148,15 @@ def test_the_first_of_equals_and_the_last_nan():
     x = np.float32([[[[1, 1, 1, 1], [1, 1, np.nan, np.nan]]]])
     y, places = find("max_pool2d")(x, (2, 2), (2, 2), (0, 0), (1, 1), (1, 2))
     assert places.tolist() == [[[[0, 7]]]] and y[0, 0, 0, 0] == 1 and np.isnan(y[0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("variant", ["cpu", "plain"])
+@pytest.mark.parametrize("height", [1, 2])
+def test_a_window_without_pixels_sends_its_gradient_nowhere(variant, height):
+    """Kernel 2, 3 apart, padding 1: windows can reach over a small image on both sides."""
+    x = mc.ones(2, 3, height, 5, requires_grad=True)
+    with kernels(variant):
+        y = F.max_pool2d(x, (2, 1), 1, (1, 0), (height + 1, 1))
+        assert y.shape == (2, 3, 1, 5) and (y.detach().numpy() == -np.inf).all()
+        y.backward(mc.ones(*y.shape))
+    assert (x.grad.numpy() == 0).all()

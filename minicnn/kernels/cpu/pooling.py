@@ -163,8 +163,10 @@ def _max_pool2d_gradient(thread, threads, delta, argmax, dx):
         target[:] = 0
         begin = np.uint64(plane * oh * ow)
         for q in range(np.uint64(oh * ow)):
-            # Without a sign a place is used as it is; a signed one could count from the end.
-            target[np.uint64(flat_argmax[begin + q])] += flat_delta[begin + q]
+            place = flat_argmax[begin + q]
+            if place >= 0:  # −1: the window saw no pixel
+                # Without a sign it is used as it is; a signed one could count from the end.
+                target[np.uint64(place)] += flat_delta[begin + q]
 
 
 @jit
