@@ -39,7 +39,11 @@ def test_both_languages_run_the_same_program(name):
     assert any("\u4e00" <= c <= "\u9fff" for text in texts[1] for c in text)
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("**/lessons/*.ipynb")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path",  # not those in a site that was built
+    sorted([*DOCS.glob("lessons/*.ipynb"), *DOCS.glob("zh/lessons/*.ipynb")]),
+    ids=lambda path: path.name,
+)
 def test_no_output_is_kept(path):
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         assert not cell.get("outputs") and not cell.get("execution_count")
