@@ -24,8 +24,8 @@ def not_negative(name, **options):
 
 # Options of PyTorch that choose an implementation, or differentiate through the step itself.
 _IMPLEMENTATIONS = {
-    "foreach": "minicnn has one implementation, which takes the parameters one after another",
-    "fused": "minicnn has one implementation, which takes the parameters one after another",
+    "foreach": "minicnn has one implementation",
+    "fused": "minicnn has one implementation",
     "capturable": "there is no CUDA graph that could capture the step",
     "differentiable": "minicnn's gradients are first-order: a step leaves no graph",
 }

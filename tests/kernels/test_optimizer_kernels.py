@@ -116,3 +116,37 @@ def test_a_parameter_that_is_there_twice_moves_twice():
     w, g = np.zeros(3, np.float32), np.ones(3, np.float32)
     find("sgd_update")([w, w], [g, g], None, [1, 1], 0.5, 0, 0, False, False)
     np.testing.assert_array_equal(w, [-1, -1, -1])
+
+
+def of_another_shape(kind, array):
+    return {"shorter": array[:3].copy(), "one number": np.float32(1).reshape(())}[kind]
+
+
+@pytest.mark.parametrize("kind", ["shorter", "one number"])
+@pytest.mark.parametrize("which", [1, 2])
+def test_an_array_of_another_shape_is_not_read_beyond_its_end(kind, which):
+    """A gradient of one number is NumPy's to stretch; what does not fit is an error."""
+    arrays = [np.arange(6, dtype=np.float32) for _ in range(3)]
+    arrays[which] = of_another_shape(kind, arrays[which])
+    lists = [[a] for a in arrays]
+    options = [1], 0.5, 0.9, 0, False, False
+    with kernels("plain"):
+        expected = copies(lists)
+        try:
+            find("sgd_update")(*expected, *options)
+        except ValueError:
+            expected = None
+    if expected is None:
+        with pytest.raises(ValueError):
+            find("sgd_update")(*lists, *options)
+    else:
+        find("sgd_update")(*lists, *options)
+        np.testing.assert_array_equal(lists[0][0], expected[0][0])
+
+
+def test_memory_that_is_read_only_is_not_written_to():
+    w, g = np.ones(4, np.float32), np.ones(4, np.float32)
+    w.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        find("sgd_update")([w], [g], None, [1], 0.5, 0, 0, False, False)
+    assert (w == 1).all()

@@ -137,3 +137,15 @@ def test_parts_of_larger_images(cut, images, rng):
     with kernels("plain"):
         expected = find("conv2d")(part, w, *options)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_images_that_lie_an_odd_number_of_bytes_apart(rng):
+    memory = rng.integers(0, 255, 3 * 1001, dtype=np.uint8)
+    x = np.ndarray((3, 10, 5, 5), np.float32, memory.data, strides=(1001, 100, 20, 4))
+    values = rng.standard_normal(x.shape).astype(np.float32)
+    x[...] = values
+    w = rng.standard_normal((20, 10, 1, 1)).astype(np.float32)
+    options = (1, 1), (0, 0), (1, 1), 1
+    np.testing.assert_array_equal(
+        find("conv2d")(x, w, *options), find("conv2d")(values, w, *options)
+    )

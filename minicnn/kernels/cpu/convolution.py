@@ -211,9 +211,10 @@ def _in_a_line(x):
     Some maps of larger images, which `chunk` gives, are left where they are.
     """
     maps = x[0]
-    if len(x) == 1 or not maps.flags.c_contiguous or x.strides[0] < maps.nbytes:
+    apart = x.strides[0]
+    if len(x) == 1 or not maps.flags.c_contiguous or apart < maps.nbytes or apart % x.itemsize:
         return np.ascontiguousarray(x).reshape(-1), maps.size
-    distance = x.strides[0] // x.itemsize
+    distance = apart // x.itemsize
     if distance == maps.size:
         return x.reshape(-1), distance
     return as_strided(x, ((len(x) - 1) * distance + maps.size,), (x.itemsize,)), distance

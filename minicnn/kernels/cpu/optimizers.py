@@ -109,15 +109,18 @@ def _adam(thread, threads, addresses, sizes, corrections, options, largest, part
 def _together(*lists):
     """The addresses (parameters, lists) and sizes of arrays that a kernel takes together, or None.
 
-    It takes float32 or float64, all of one dtype, in memory without gaps, each only once.
+    It takes float32 or float64, all of one dtype, in memory that can be written to and has no gaps,
+    each only once; and what belongs to a parameter has its shape. (NumPy refuses the rest, or does
+    it more slowly: an address says nothing of how much memory there is.)
     """
     dtype = lists[0][0].dtype
     if dtype not in (np.float32, np.float64):
         return None
     addresses = []
     for arrays in lists:
-        for a in arrays:
-            if a.dtype != dtype or not a.flags.c_contiguous:
+        for a, parameter in zip(arrays, lists[0], strict=True):
+            usable = a.flags.c_contiguous and a.flags.writeable and a.flags.aligned
+            if a.dtype != dtype or a.shape != parameter.shape or not usable:
                 return None
             addresses.append(a.__array_interface__["data"][0])
     count = len(lists[0])
