@@ -5,6 +5,7 @@ minicnn imports CuPy when the first array is to go to a GPU, and not before.
 
 import sys
 from contextlib import nullcontext
+from contextvars import ContextVar
 from functools import cache
 from importlib import metadata
 
@@ -16,6 +17,15 @@ from minicnn.checks import DeviceError, MissingDeviceError, OutOfMemoryError
 _PACKAGES = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-7-0")
 
 _INSTALL = 'pip install "minicnn[cuda12]" (or "minicnn[cuda13]", for a driver of CUDA 13)'
+
+
+# A context variable: other threads go on while one of them captures.
+_capture = ContextVar("minicnn_capture", default=None)
+
+
+def capturing():
+    """The `minicnn.cuda.CUDAGraph` that is being captured here, or None."""
+    return _capture.get()
 
 
 def gpu_arrays():

@@ -65,3 +65,47 @@ def adam_update(
         # √v / √(1 − β₂ᵗ) instead of √(v / (1 − β₂ᵗ)): the same, but float16 may hold √v and not v̂.
         root = xp.sqrt(v) / (1 - beta2 ** steps[i]) ** 0.5
         w -= lr * m_hat / (root + eps)
+
+
+@register("rmsprop_update", "plain")
+def rmsprop_update(
+    parameters, gradients, squares, means, velocities, lr, alpha, eps, decay, momentum, maximize
+):
+    """v ← α v + (1 − α) g²;  w ← w − lr · g / (√v + eps): see `minicnn.optim.RMSprop`.
+
+    `squares` are v; `means` (or None) the running means of g, whose square is taken from v;
+    `velocities` (or None) what the steps are added to where there is momentum.
+    """
+    for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
+        v, xp = squares[i], array_module(w)
+        g = -g if maximize else g
+        if decay:
+            g = g + decay * w
+        v *= alpha
+        v += (1 - alpha) * g * g
+        if means is not None:
+            mean = means[i]
+            mean *= alpha
+            mean += (1 - alpha) * g
+            v = v - mean * mean
+        step = g / (xp.sqrt(v) + eps)
+        if velocities is not None:
+            velocity = velocities[i]
+            velocity *= momentum
+            velocity += step
+            step = velocity
+        w -= lr * step
+
+
+@register("adagrad_update", "plain")
+def adagrad_update(parameters, gradients, sums, rates, eps, decay, maximize):
+    """v ← v + g²;  w ← w − rate · g / (√v + eps): see `minicnn.optim.Adagrad`.
+
+    `sums` are v; `rates` has the step size of each parameter.
+    """
+    for w, g, v, rate in zip(parameters, gradients, sums, rates, strict=True):
+        g = -g if maximize else g
+        if decay:
+            g = g + decay * w
+        v += g * g
+        w -= rate * g / (array_module(w).sqrt(v) + eps)

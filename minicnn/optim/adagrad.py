@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minicnn.kernels import find
 from minicnn.optim.optimizer import Optimizer, not_negative
 
 
@@ -62,16 +63,17 @@ class Adagrad(Optimizer):
         options = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
         not_negative("Adagrad", **{k: group[k] for k in options})
 
-    def update(self, parameter, gradient, state, group):
-        g = -gradient if group["maximize"] else gradient
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * parameter
-        if not state:
-            state["step"] = 0
-            # PyTorch takes this one from the optimiser, whatever the group says.
-            state["sum"] = np.full_like(parameter, self.defaults["initial_accumulator_value"])
-        lr = group["lr"] / (1 + state["step"] * group["lr_decay"])
-        state["step"] += 1
-        v = state["sum"]
-        v += g * g
-        parameter -= lr * g / (np.sqrt(v) + group["eps"])
+    def update_all(self, parameters, gradients, states, group):
+        rates = []
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                state["step"] = 0
+                # PyTorch takes this one from the optimiser, whatever the group says.
+                start = self.defaults["initial_accumulator_value"]
+                state["sum"] = np.full_like(parameter, start)
+            rates.append(group["lr"] / (1 + state["step"] * group["lr_decay"]))
+            state["step"] += 1
+        find("adagrad_update", parameters[0])(
+            parameters, gradients, [state["sum"] for state in states], rates, group["eps"],
+            group["weight_decay"], group["maximize"],
+        )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from minicnn.checks import ArgumentError
 from minicnn.kernels import find
-from minicnn.optim.optimizer import Optimizer, not_negative
+from minicnn.optim.optimizer import Optimizer, count_step, not_negative
 
 
 class Adam(Optimizer):
@@ -22,7 +22,8 @@ class Adam(Optimizer):
         amsgrad: divide by the largest v so far (Reddi et al. 2018, algorithm 2).
         maximize: climb instead.
         decoupled_weight_decay: decay the weights as `AdamW` does, not through the gradient.
-        foreach, capturable, differentiable, fused: only their defaults.
+        capturable: count the steps on the GPU, for a step in a CUDA graph (`minicnn.cuda.graph`).
+        foreach, differentiable, fused: only their defaults.
 
     Raises:
         ArgumentError: options out of their range, or not supported. DtypeError: not tensors.
@@ -81,11 +82,10 @@ class Adam(Optimizer):
                 state["step"] = 0
                 for name in names:
                     state[name] = np.zeros_like(parameter)
-            state["step"] += 1
         means, squares, *largest = ([state[name] for state in states] for name in names)
         find("adam_update", parameters[0])(
             parameters, gradients, means, squares, largest[0] if largest else None,
-            [state["step"] for state in states], group["lr"], group["betas"], group["eps"],
+            count_step(parameters, states, group), group["lr"], group["betas"], group["eps"],
             group["weight_decay"], group["decoupled_weight_decay"], group["maximize"],
         )  # fmt: skip
 

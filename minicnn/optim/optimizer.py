@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, sequence
-from minicnn.gpu import beside, copied
+from minicnn.arrays import array_module
+from minicnn.checks import ArgumentError, DtypeError, GraphError, sequence
+from minicnn.device import CPU
+from minicnn.gpu import beside, capturing, copied
 from minicnn.modes import enable_grad, no_grad
 from minicnn.tensor import Tensor
 
@@ -26,18 +28,39 @@ def not_negative(name, **options):
 _IMPLEMENTATIONS = {
     "foreach": "minicnn has one implementation",
     "fused": "minicnn has one implementation",
-    "capturable": "there is no CUDA graph that could capture the step",
     "differentiable": "minicnn's gradients are first-order: a step leaves no graph",
 }
 
 
 def one_implementation(name, group):
-    """Refuse PyTorch's ``foreach``, ``fused``, ``capturable`` and ``differentiable``, if set."""
+    """Refuse PyTorch's ``foreach``, ``fused`` and ``differentiable``, if set."""
     for option, reason in _IMPLEMENTATIONS.items():
         if group.get(option):
             raise ArgumentError(
                 f"{name}: {option}={group[option]!r} is not supported: {reason}. Leave it out"
             )
+
+
+def count_step(parameters, states, group):
+    """Add 1 to the number of the step in every state, and return these numbers.
+
+    With ``capturable`` they are arrays on the GPU: so a step that was captured in a CUDA graph
+    counts each time that it is replayed. Parameters that have made as many steps share one.
+    """
+    if group["capturable"]:
+        xp, shared = array_module(parameters[0]), {}
+        for state in states:
+            if isinstance(state["step"], int):
+                before = state["step"]
+                if before not in shared:
+                    shared[before] = xp.full((), before, np.float32)
+                state["step"] = shared[before]
+        for step in {id(state["step"]): state["step"] for state in states}.values():
+            step += 1
+    else:
+        for state in states:
+            state["step"] = int(state["step"]) + 1
+    return [state["step"] for state in states]
 
 
 def _by_device(tensors):
@@ -133,6 +156,40 @@ class Optimizer:
     def check(self, group):
         """Refuse options that make no sense; for subclasses."""
 
+    def remembers(self, group):
+        """Whether a step needs what the ones before have left; for subclasses."""
+        return True
+
+    def counts_steps(self):
+        """Whether that is also how many there were; for subclasses."""
+        return True
+
+    def _check_capture(self):
+        """Refuse steps that a CUDA graph could not replay: its kernels repeat, Python does not."""
+        name = type(self).__name__
+        for group in self.param_groups:
+            moving = [p for p in group["params"] if p.grad is not None]
+            capturable = group.get("capturable")
+            if capturable and any(p.device == CPU for p in moving):
+                raise ArgumentError(
+                    f"{name}: capturable=True is for parameters on a GPU, got one on cpu. Move the "
+                    "model there, model.to('cuda'), or leave it out"
+                )
+            if not capturing() or not self.remembers(group):
+                continue
+            if self.counts_steps() and not capturable:
+                raise GraphError(
+                    f"{name}: a step that is captured would always be the same one, since steps "
+                    "are counted on the host. "
+                    + ("Use capturable=True" if "capturable" in group else "Use SGD or Adam")
+                )
+            states = [self.state.get(p) for p in moving]
+            if any(not s or isinstance(s.get("step"), int) for s in states):
+                raise GraphError(
+                    f"{name}: what the optimiser remembers is made in its first step, and would be "
+                    "made again by each replay; take a step before the capture begins"
+                )
+
     def update_all(self, parameters, gradients, states, group):
         """Change the arrays `parameters` in place: one after the other.
 
@@ -161,6 +218,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self._check_capture()
         self._has_stepped = True
         # A step that overflows is for the loss to show; NumPy would warn.
         with no_grad(), np.errstate(all="ignore"):

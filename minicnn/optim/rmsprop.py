@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minicnn.optim.optimizer import Optimizer, not_negative
+from minicnn.kernels import find
+from minicnn.optim.optimizer import Optimizer, count_step, not_negative
 
 
 class RMSprop(Optimizer):
@@ -19,7 +20,8 @@ class RMSprop(Optimizer):
         momentum: μ ≥ 0; with it the step is b ← μ b + g / (√v + eps).
         centered: divide by the standard deviation, √(v − ḡ²) with the running mean ḡ of g.
         maximize: climb instead.
-        capturable, foreach, differentiable: only their defaults.
+        capturable: count the steps on the GPU, for a step in a CUDA graph (`minicnn.cuda.graph`).
+        foreach, differentiable: only their defaults.
 
     Raises:
         ArgumentError: options out of their range, or not supported. DtypeError: not tensors.
@@ -64,31 +66,20 @@ class RMSprop(Optimizer):
         options = ("lr", "alpha", "eps", "weight_decay", "momentum")
         not_negative("RMSprop", **{k: group[k] for k in options})
 
-    def update(self, parameter, gradient, state, group):
-        alpha, momentum = group["alpha"], group["momentum"]
-        g = -gradient if group["maximize"] else gradient
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * parameter
-        if not state:
-            state["step"] = 0
-            state["square_avg"] = np.zeros_like(parameter)
-            if momentum:
-                state["momentum_buffer"] = np.zeros_like(parameter)
-            if group["centered"]:
-                state["grad_avg"] = np.zeros_like(parameter)
-        state["step"] += 1
-        v = state["square_avg"]
-        v *= alpha
-        v += (1 - alpha) * g * g
-        if group["centered"]:
-            mean = state["grad_avg"]
-            mean *= alpha
-            mean += (1 - alpha) * g
-            v = v - mean * mean
-        step = g / (np.sqrt(v) + group["eps"])
-        if momentum:
-            buffer = state["momentum_buffer"]
-            buffer *= momentum
-            buffer += step
-            step = buffer
-        parameter -= group["lr"] * step
+    def update_all(self, parameters, gradients, states, group):
+        names = {"square_avg": True, "grad_avg": group["centered"]}
+        names["momentum_buffer"] = group["momentum"]
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                state["step"] = 0
+                for name, wanted in names.items():
+                    if wanted:
+                        state[name] = np.zeros_like(parameter)
+        count_step(parameters, states, group)
+        squares, means, velocities = (
+            [state[name] for state in states] if wanted else None for name, wanted in names.items()
+        )
+        find("rmsprop_update", parameters[0])(
+            parameters, gradients, squares, means, velocities, group["lr"], group["alpha"],
+            group["eps"], group["weight_decay"], group["momentum"], group["maximize"],
+        )  # fmt: skip

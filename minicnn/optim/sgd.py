@@ -64,6 +64,12 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ArgumentError("SGD: nesterov needs a momentum > 0 and no dampening")
 
+    def remembers(self, group):
+        return bool(group["momentum"])
+
+    def counts_steps(self):
+        return False
+
     def update_all(self, parameters, gradients, states, group):
         velocities, undamped = None, []
         if group["momentum"]:

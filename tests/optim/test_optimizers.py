@@ -160,7 +160,6 @@ def test_a_step_between_forward_and_backward_is_caught():
         ),
         (lambda w: optim.SGD([w], fused=True), "SGD: fused=True is not supported: minicnn has one"),
         (lambda w: optim.Adam([w], foreach=True), "Adam: foreach=True is not supported"),
-        (lambda w: optim.AdamW([w], capturable=True), "AdamW: capturable=True is not supported"),
         (lambda w: optim.RMSprop([w], differentiable=True), "first-order: a step leaves no graph"),
         (lambda w: optim.SGD([{"params": [w], "foreach": True}]), "SGD: foreach=True"),
         (

@@ -1,14 +1,19 @@
 """Steps of the optimisers, in place, for all parameters in one launch."""
 
-import functools
+import math
 
 import numpy as np
 
-from minicnn.arrays import array_module
 from minicnn.kernels.cuda import launching
 from minicnn.kernels.registry import register
 
-CHUNK = 4096  # as in source/optimizers.cu: what a block does at a time
+# As in source/optimizers.cu: what a block does at a time, how many tensors a launch takes, how many
+# arrays belong to each, and the structure that says where they are.
+CHUNK, TENSORS, SLOTS = 4096, 64, 5
+TABLE = np.dtype(
+    [("sizes", "i8", TENSORS), ("arrays", "i8", (SLOTS, TENSORS)), ("first_chunk", "i4", TENSORS)],
+    align=True,
+)
 
 
 def _alike(parameters, numbers):
@@ -16,15 +21,9 @@ def _alike(parameters, numbers):
     found = {}
     for i, (p, number) in enumerate(zip(parameters, numbers, strict=True)):
         if p.size:
-            found.setdefault((p.dtype.name, number), []).append(i)
-    return [(places, number) for (_, number), places in found.items()]
-
-
-@functools.lru_cache(maxsize=16)
-def _on_gpu(xp, words):
-    """The table of `words` on the GPU. In a training loop arrays come back to the same addresses,
-    so that the table of the last step serves again and nothing is copied."""
-    return xp.asarray(np.frombuffer(words, np.int64))
+            key = number if isinstance(number, (int, float)) else id(number)
+            found.setdefault((p.dtype.name, key), (number, []))[1].append(i)
+    return [(places, number) for number, places in found.values()]
 
 
 def _launch(kernel, places, lists, numbers):
@@ -33,22 +32,25 @@ def _launch(kernel, places, lists, numbers):
     The first list holds the parameters, the second the gradients, which stay as they are. What does
     not lie in one piece is worked on as a copy that does, and copied back.
     """
-    slots = [[s[i] for i in places] if s is not None else None for s in lists]
-    xp = array_module(slots[0][0])
-    pieces = [s and [launching.contiguous(a) for a in s] for s in slots]
-    sizes = [p.size for p in pieces[0]]
-    counts = [-(-size // CHUNK) for size in sizes]
-    first = np.cumsum([0, *counts[:-1]])
-    addresses = [[launching.address(a) for a in s] if s else [0] * len(sizes) for s in pieces]
-    table = _on_gpu(xp, np.concatenate([sizes, first, *addresses]).astype(np.int64).tobytes())
-    chunks = sum(counts)
-    arguments = [table, len(sizes), chunks, *numbers]
-    blocks = min(chunks, launching.BLOCKS)
-    launching.launch("optimizers", kernel, slots[0][0].dtype, blocks, arguments)
-    for originals, copies in zip([slots[0], *slots[2:]], [pieces[0], *pieces[2:]], strict=True):
-        for original, copy in zip(originals or (), copies or (), strict=True):
-            if original is not copy:
-                original[...] = copy
+    for first in range(0, len(places), TENSORS):
+        part = places[first : first + TENSORS]
+        slots = [s and [s[i] for i in part] for s in lists]
+        pieces = [s and [launching.contiguous(a) for a in s] for s in slots]
+        table, sizes = np.zeros((), TABLE), [p.size for p in pieces[0]]
+        counts = [-(-size // CHUNK) for size in sizes]
+        table["sizes"][: len(part)] = sizes
+        table["first_chunk"][: len(part)] = np.cumsum([0, *counts[:-1]])
+        for row, s in zip(table["arrays"], pieces, strict=False):
+            if s:
+                row[: len(part)] = [launching.address(a) for a in s]
+        chunks = sum(counts)
+        arguments = [table, len(part), chunks, *numbers]
+        blocks = min(chunks, launching.BLOCKS)
+        launching.launch("optimizers", kernel, slots[0][0].dtype, blocks, arguments)
+        for originals, copies in zip([slots[0], *slots[2:]], [pieces[0], *pieces[2:]], strict=True):
+            for original, copy in zip(originals or (), copies or (), strict=True):
+                if original is not copy:
+                    original[...] = copy
 
 
 @register("sgd_update", "cuda")
@@ -82,14 +84,33 @@ def adam_update(
 ):
     """m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  w ← w − lr · m̂ / (√v̂ + eps).
 
-    `means` are m, `squares` v, `steps` the numbers of this step; `largest` (or None) the largest v
-    so far, which takes the place of v. See `minicnn.optim.Adam`.
+    `means` are m, `squares` v, `steps` the numbers of this step, integers or 0-d arrays of float32
+    on the GPU; `largest` (or None) the largest v so far, which takes the place of v. See
+    `minicnn.optim.Adam`.
     """
-    lists, (beta1, beta2) = (parameters, gradients, means, squares, largest), betas
+    lists = parameters, gradients, means, squares, largest
     shrink, decay = (1 - lr * decay, 0) if decoupled else (1, decay)
+    each = [n for beta in betas for n in (beta, 1 - beta, math.log(beta) if beta else -math.inf)]
     for places, step in _alike(parameters, steps):
-        numbers = [
-            lr, beta1, 1 - beta1, beta2, 1 - beta2, eps, decay, shrink,
-            1 - beta1**step, (1 - beta2**step) ** 0.5,
-        ]  # fmt: skip
-        _launch("adam_update", places, lists, [*map(float, numbers), maximize])
+        counted = [None, float(step)] if isinstance(step, int) else [step, 0.0]
+        numbers = [*counted, *map(float, [lr, *each, eps, decay, shrink])]
+        _launch("adam_update", places, lists, [*numbers, maximize])
+
+
+@register("rmsprop_update", "cuda")
+def rmsprop_update(
+    parameters, gradients, squares, means, velocities, lr, alpha, eps, decay, momentum, maximize
+):
+    """v ← α v + (1 − α) g²;  w ← w − lr · g / (√v + eps): see `minicnn.optim.RMSprop`."""
+    lists = parameters, gradients, squares, means, velocities
+    numbers = [float(n) for n in (lr, alpha, 1 - alpha, eps, decay, momentum)]
+    for places, _ in _alike(parameters, [0] * len(parameters)):
+        _launch("rmsprop_update", places, lists, [*numbers, maximize])
+
+
+@register("adagrad_update", "cuda")
+def adagrad_update(parameters, gradients, sums, rates, eps, decay, maximize):
+    """v ← v + g²;  w ← w − rate · g / (√v + eps): see `minicnn.optim.Adagrad`."""
+    for places, rate in _alike(parameters, rates):
+        numbers = [float(n) for n in (rate, eps, decay)]
+        _launch("adagrad_update", places, (parameters, gradients, sums), [*numbers, maximize])

@@ -36,6 +36,7 @@
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
 #define __constant__ const
+#define __grid_constant__
 #ifdef __SANITIZE_ADDRESS__
 #define __shared__ static  // where the sanitizer watches both ends of every array
 #else
@@ -70,6 +71,7 @@ static inline double rsqrt(double x) { return 1 / sqrt(x); }
 using std::abs;
 using std::erfc;
 using std::exp;
+using std::expm1;
 using std::floor;
 using std::fma;
 using std::isfinite;
@@ -285,7 +287,8 @@ static inline int describe(char* text, size_t size) {
     const char* pointer = "";
     if (std::is_pointer_v<T>)
         pointer = std::is_const_v<std::remove_pointer_t<T>> ? "const*" : "*";
-    char kind = std::is_same_v<Value, bool>    ? 'b'
+    char kind = std::is_class_v<Value>         ? 'V'  // a structure, passed by value
+                : std::is_same_v<Value, bool>  ? 'b'
                 : std::is_unsigned_v<Value>    ? 'u'
                 : std::is_integral_v<Value>    ? 'i'
                                                : 'f';

@@ -39,6 +39,7 @@ GRID_LIMITS = (2**31 - 1, 65535, 65535)
 BLOCK_LIMITS = (1024, 1024, 64)
 THREADS_LIMIT = 1024
 SHARED_LIMIT = 48 * 1024
+ARGUMENTS_LIMIT = 4096  # bytes, of all of a kernel's arguments
 
 _FLAGS = (
     *("-std=c++17", "-O1", "-g1", "-fPIC", "-shared", "-fno-gnu-unique", "-ffp-contract=off"),
@@ -189,6 +190,8 @@ class EmulatedFunction:
             self._refuse(f"takes a tuple of {len(self.parameters)} arguments, got {args!r:.200}")
         pairs = zip(args, self.parameters, strict=True)
         values = [self._value(i, *pair) for i, pair in enumerate(pairs)]
+        if sum(v.nbytes for v in values) > ARGUMENTS_LIMIT:
+            self._refuse(f"its arguments have more than {ARGUMENTS_LIMIT} bytes")
         if self.module.sanitized:
             watched = Watched(getattr(a, "host", a) for a in args)
             values = [watched.place(v) if v.dtype == np.uintp else v for v in values]
@@ -223,6 +226,8 @@ class EmulatedFunction:
         if "*" in wanted:
             return self._pointer(i, given, wanted)
         dtype = _dtype(wanted)
+        if dtype.kind == "V":
+            return self._structure(i, given, dtype)
         if not isinstance(given, np.generic) or given.dtype != dtype:
             of = f" of {given.dtype}" if hasattr(given, "dtype") else ""
             self._refuse(
@@ -230,6 +235,12 @@ class EmulatedFunction:
                 "would pass its bytes as they are"
             )
         return np.array(given)
+
+    def _structure(self, i, given, dtype):
+        """One structure, as a NumPy array of size 1: CuPy passes its bytes."""
+        if not isinstance(given, np.ndarray) or given.size != 1 or given.itemsize != dtype.itemsize:
+            self._refuse(f"argument {i} must be one structure of {dtype.itemsize} bytes")
+        return given
 
     def _pointer(self, i, given, wanted):
         if isinstance(given, np.uintp) and given == 0:  # a null pointer; CuPy has no None for it

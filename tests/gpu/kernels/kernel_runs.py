@@ -97,6 +97,8 @@ def steps_and_places(dtype):
     arrays = [[abs(a) for a in drawn(i, dtype, (9000,), (5,), (300,))] for i in range(5)]
     optimizers.sgd_update(*arrays[:3], [1, 1, 1], 0.1, 0.9, 0.1, True, False)
     optimizers.adam_update(*arrays, [2, 2, 2], 0.1, (0.9, 0.99), 1e-3, 0.1, False, True)
+    optimizers.rmsprop_update(*arrays, 0.1, 0.9, 1e-3, 0.1, 0.9, True)
+    optimizers.adagrad_update(*arrays[:3], [0.1, 0.1, 0.2], 1e-3, 0.1, False)
     yield from (a for several in arrays for a in several)
     (delta,) = drawn(0, dtype, (3, 9, 40))
     yield places.add_to_places(delta, np.array([0, 3, 3, 6, 6, 6, 1, 0, 3]), 8, 1)

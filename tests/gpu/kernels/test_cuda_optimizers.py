@@ -56,6 +56,66 @@ def test_adam(decoupled, decay, amsgrad, maximize, steps, dtype):
     compare(optimizers.adam_update, arrays, options, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("centered, momentum", [(False, 0), (True, 0), (False, 0.9), (True, 0.9)])
+@pytest.mark.parametrize("decay, maximize", [(0, True), (0.1, False)])
+def test_rmsprop(centered, momentum, decay, maximize, dtype):
+    parameters, gradients, squares, means, velocities = lists(dtype)
+    squares = [np.asarray(s + 4) for s in squares]  # above the square of any mean
+    arrays = [
+        parameters, gradients, squares, means if centered else None,
+        velocities if momentum else None,
+    ]  # fmt: skip
+    compare(optimizers.rmsprop_update, arrays, (0.1, 0.8, 1e-3, decay, momentum, maximize), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("decay, maximize", [(0, True), (0.1, False)])
+@pytest.mark.parametrize("rates", [[0.1] * COUNT, [0.1, 0.3] * (COUNT // 2)])
+def test_adagrad(decay, maximize, rates, dtype):
+    arrays = lists(dtype)[:3]
+    compare(optimizers.adagrad_update, arrays, (rates, 1e-3, decay, maximize), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_steps_counted_on_the_gpu(dtype):
+    """Parameters that share a number of steps, or have one of their own."""
+    counted = lists(dtype, last=False)
+    expected = [s and [a.copy() for a in s] for s in counted]
+    a, b = np.full((), 3, np.float32), np.full((), 1000, np.float32)
+    options = 0.1, (0.8, 0.999), 1e-3, 0.1, False, False
+    optimizers.adam_update(*counted, [a, b] * (COUNT // 2), *options)
+    optimizers.adam_update(*expected, [3, 1000] * (COUNT // 2), *options)
+    for found, wanted in zip(counted[:4], expected[:4], strict=True):
+        for x, y in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_the_first_correction_keeps_its_digits():
+    """1 − βᵗ where βᵗ is almost 1: as a difference of float32 it would have three digits."""
+    w, g, m, v = (np.full(3, x, np.float32) for x in (1, 0.5, 0, 0))
+    exact = [[a.astype(np.float64)] for a in (w, g, m, v)]
+    options = [1], 0.1, (0.9999, 0.99999), 0.0, 0, False, False
+    optimizers.adam_update([w], [g], [m], [v], None, *options)
+    plain("adam_update", *exact, None, *options)
+    np.testing.assert_allclose(w, exact[0][0], rtol=1e-6)
+
+
+def test_beta_may_be_zero():
+    w, g, m, v = (np.full(3, x, np.float32) for x in (1, 0.5, 7, 7))
+    optimizers.adam_update([w], [g], [m], [v], None, [2], 0.1, (0.0, 0.0), 0.0, 0, False, False)
+    np.testing.assert_allclose(w, 0.9, rtol=1e-6)
+
+
+def test_more_tensors_than_a_launch_takes():
+    count = 2 * optimizers.TENSORS + 1
+    p, g = drawn(0, "float32", *[(3,)] * count), drawn(1, "float32", *[(3,)] * count)
+    expected = [a - np.float32(0.1) * b for a, b in zip(p, g, strict=True)]
+    optimizers.sgd_update(p, g, None, [1] * count, 0.1, 0, 0, False, False)
+    for a, b in zip(p, expected, strict=True):
+        agree(a, b, "float32")
+
+
 def test_what_is_not_a_number_stays_one():
     """The largest v so far, and with it the parameter."""
     w, g, m, v, largest = (np.ones(3, np.float32) for _ in range(5))
