@@ -7,8 +7,10 @@ does not matter how many workers there are, which of them makes the sample, or w
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 
 from minicnn.data.arguments import checked_count
 from minicnn.random import Generator, default_generator
@@ -83,7 +85,29 @@ class _Stream:
     def generator(self):
         if self._generator is None:
             seed, epoch, index = self._numbers
-            # A spawn key keeps them apart: in a plain list (2**32, 0) and (0, 1) are the same.
-            sequence = np.random.SeedSequence(seed, spawn_key=(epoch, index))
-            self._generator = Generator(sequence)
+            words = _words(seed, epoch, index // _TOGETHER)[index % _TOGETHER]
+            self._generator = Generator(_Words(words))
         return self._generator
+
+
+# A SeedSequence takes longer than all else that is done to a small image; for many at once it does
+# not. How many is part of what decides the numbers.
+_TOGETHER = 64
+
+
+@lru_cache(maxsize=64)
+def _words(seed, epoch, block):
+    """What the generators of 64 samples, from 64 · block on, begin with: uint64, (64, 4)."""
+    # A spawn key keeps them apart: in a plain list (2**32, 0) and (0, 1) are the same.
+    sequence = np.random.SeedSequence(seed, spawn_key=(epoch, block))
+    return sequence.generate_state(4 * _TOGETHER, np.uint64).reshape(_TOGETHER, 4)
+
+
+class _Words(ISeedSequence):
+    """Four words, handed to NumPy's PCG64 as they are."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def generate_state(self, n_words, dtype=np.uint32):
+        return self.words
