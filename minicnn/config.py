@@ -30,6 +30,8 @@ def show_config():
 
     Loads the kernels, so the first call takes as long as the first convolution.
 
+    minicnn's own, like `numpy.show_config`. Raises nothing.
+
     >>> import minicnn as mc
     >>> config = mc.show_config()
     >>> config["threads"] == mc.get_num_threads()

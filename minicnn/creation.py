@@ -19,9 +19,12 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
 
     Since it copies, it also takes byte-swapped and reversed arrays, which PyTorch refuses.
 
+    As ``torch.tensor``.
+
     Args:
         dtype: default: float32 for Python floats, int64 for integers, bool for truth values, and an
             array's own dtype.
+        device: default: that of `data`, and the CPU for numbers and lists.
         requires_grad: want gradients for it.
 
     Raises:
@@ -41,7 +44,25 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
 
 
 def as_tensor(data, *, dtype=None, device=None):
-    """As `tensor`, without a copy where `data` is a tensor or an array of the right dtype."""
+    """As `tensor`, without a copy where `data` is a tensor or an array of the right dtype.
+
+    As ``torch.as_tensor``.
+
+    Args:
+        data: as for `tensor`.
+        dtype: default: that of `data`.
+        device: default: that of `data`.
+
+    Raises:
+        DtypeError: not numbers, or a dtype that minicnn does not have.
+        ShapeError: ragged lists.
+
+    >>> import minicnn as mc
+    >>> import numpy as np
+    >>> array = np.zeros(2)
+    >>> mc.as_tensor(array).array is array
+    True
+    """
     dtype = None if dtype is None else as_dtype(dtype, "as_tensor")
     if not isinstance(data, Tensor):
         shared = is_array(data)
@@ -53,7 +74,13 @@ def as_tensor(data, *, dtype=None, device=None):
 def from_numpy(ndarray):
     """A tensor on the memory of a NumPy array: a change of one shows in the other.
 
-    A read-only array gives a tensor that cannot be changed in place.
+    A read-only array gives a tensor that cannot be changed in place, and so does one whose elements
+    share memory (of ``as_strided``, say).
+
+    As ``torch.from_numpy``.
+
+    Args:
+        ndarray: a NumPy array of any shape.
 
     Raises:
         DtypeError: not an array, or one whose dtype minicnn does not have.
@@ -131,7 +158,21 @@ def _shared(name, array):
             f"{name}: the array's strides {array.strides} are no multiples of its elements' "
             f"{array.itemsize} bytes; pass array.copy()"
         )
-    return Tensor(np.asarray(array))
+    array = np.asarray(array)
+    if _overlaps(array):
+        array = array.view()
+        array.flags.writeable = False
+    return Tensor(array)
+
+
+def _overlaps(array):
+    """Whether two elements may share memory: then a change of one would change the other, too."""
+    span = array.itemsize
+    for step, size in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True)):
+        if size > 1 and step < span:
+            return bool(array.size)
+        span += step * (size - 1) if size > 1 else 0
+    return False
 
 
 def _shape(name, sizes, keyword=None):
@@ -174,22 +215,97 @@ def _filled(name, shape, dtype, device, requires_grad):
 
 
 def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
-    """A tensor of zeros."""
+    """A tensor of zeros.
+
+    As ``torch.zeros``.
+
+    Args:
+        sizes: the shape: integers ≥ 0, or one tuple of them.
+        size: the shape as a tuple, by name.
+        dtype: default: float32.
+        device: ``"cpu"``, the default, or a GPU's, such as ``"cuda"``.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: a size that is no integer, or gradients for integers.
+        ArgumentError: a negative size.
+
+    >>> import minicnn as mc
+    >>> mc.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
     return _filled("zeros", _shape("zeros", sizes, size), dtype, device, requires_grad)
 
 
 def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
-    """A tensor of ones."""
+    """A tensor of ones.
+
+    As ``torch.ones``.
+
+    Args:
+        sizes: the shape: integers ≥ 0, or one tuple of them.
+        size: the shape as a tuple, by name.
+        dtype: default: float32.
+        device: ``"cpu"``, the default, or a GPU's, such as ``"cuda"``.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: a size that is no integer, or gradients for integers.
+        ArgumentError: a negative size.
+
+    >>> import minicnn as mc
+    >>> mc.ones(2, 3, dtype=mc.int64)
+    tensor([[1, 1, 1],
+            [1, 1, 1]])
+    """
     return _filled("ones", _shape("ones", sizes, size), dtype, device, requires_grad)
 
 
 def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False):
-    """A tensor whose values are whatever was in memory."""
+    """A tensor whose values are whatever was in memory.
+
+    As ``torch.empty``.
+
+    Args:
+        sizes: the shape: integers ≥ 0, or one tuple of them.
+        size: the shape as a tuple, by name.
+        dtype: default: float32.
+        device: ``"cpu"``, the default, or a GPU's, such as ``"cuda"``.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: a size that is no integer, or gradients for integers.
+        ArgumentError: a negative size.
+
+    >>> import minicnn as mc
+    >>> mc.empty(2, 3).shape
+    (2, 3)
+    """
     return _filled("empty", _shape("empty", sizes, size), dtype, device, requires_grad)
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
-    """A tensor of one number."""
+    """A tensor of one number.
+
+    As ``torch.full``.
+
+    Args:
+        size: the shape, a tuple of integers ≥ 0.
+        fill_value: the number.
+        dtype: default: float32 for floats, int64 for integers, bool for truth values.
+        device: ``"cpu"``, the default, or a GPU's, such as ``"cuda"``.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: a size that is no integer, or a value that is no number.
+        ArgumentError: the number does not fit into `dtype`.
+
+    >>> import minicnn as mc
+    >>> mc.full((2, 2), 7.0)
+    tensor([[7., 7.],
+            [7., 7.]])
+    """
     shape = _shape("full", (), size)
     if isinstance(fill_value, Tensor) and not fill_value.ndim:
         fill_value = fill_value.item()
@@ -202,7 +318,23 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
 
 
 def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
-    """Zeros in the shape and dtype of another tensor."""
+    """Zeros in the shape and dtype of another tensor.
+
+    As ``torch.zeros_like``.
+
+    Args:
+        input: a tensor.
+        dtype: default: that of `input`.
+        device: default: that of `input`.
+        requires_grad: want gradients for the result.
+
+    Raises:
+        DtypeError: not a tensor, or gradients for integers.
+
+    >>> import minicnn as mc
+    >>> mc.zeros_like(mc.tensor([1, 2]))
+    tensor([0, 0])
+    """
     tensor_only("zeros_like", input)
     dtype = input.dtype if dtype is None else as_dtype(dtype, "zeros_like")
     device = input.device if device is None else device
@@ -210,7 +342,23 @@ def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
 
 
 def ones_like(input, *, dtype=None, device=None, requires_grad=False):
-    """Ones in the shape and dtype of another tensor."""
+    """Ones in the shape and dtype of another tensor.
+
+    As ``torch.ones_like``.
+
+    Args:
+        input: a tensor.
+        dtype: default: that of `input`.
+        device: default: that of `input`.
+        requires_grad: want gradients for the result.
+
+    Raises:
+        DtypeError: not a tensor, or gradients for integers.
+
+    >>> import minicnn as mc
+    >>> mc.ones_like(mc.tensor([1, 2]), dtype=mc.float32)
+    tensor([1., 1.])
+    """
     tensor_only("ones_like", input)
     dtype = input.dtype if dtype is None else as_dtype(dtype, "ones_like")
     device = input.device if device is None else device
@@ -231,6 +379,18 @@ def _plain_number(name, argument, value):
 
 def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
     """start, start + step, … below end; ``arange(n)`` is 0 … n − 1.
+
+    As ``torch.arange``.
+
+    Args:
+        start, end, step: numbers, or 0-d tensors.
+        dtype: default: int64 if all three are integers, else float32.
+        device: ``"cpu"``, the default, or a GPU's, such as ``"cuda"``.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: not numbers.
+        ArgumentError: a step of 0, or one that leads away from `end`.
 
     >>> import minicnn as mc
     >>> mc.arange(0, 1, 0.25)
@@ -262,9 +422,18 @@ def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_gr
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
     """`steps` numbers from start to end, both among them, at equal distances.
 
+    As ``torch.linspace``.
+
     Args:
         start, end: numbers, or 0-d tensors.
         steps: an integer ≥ 0.
+        dtype: default: float32.
+        device: ``"cpu"``, the default, or a GPU's, such as ``"cuda"``.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: not numbers.
+        ArgumentError: fewer than 0 steps.
 
     >>> import minicnn as mc
     >>> mc.linspace(0, 1, 5)
@@ -300,7 +469,25 @@ def _count(name, argument, value):
 
 
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
-    """The n × m matrix with ones on the diagonal."""
+    """The n × m matrix with ones on the diagonal.
+
+    As ``torch.eye``.
+
+    Args:
+        n, m: integers ≥ 0; `m` is `n` unless it is given.
+        dtype: default: float32.
+        device: ``"cpu"``, the default, or a GPU's, such as ``"cuda"``.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: not integers.
+        ArgumentError: negative ones.
+
+    >>> import minicnn as mc
+    >>> mc.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     n = _count("eye", "n", n)
     m = n if m is None else _count("eye", "m", m)
     return _made("eye", lambda xp: xp.eye(n, m), dtype, device, requires_grad)
@@ -317,7 +504,27 @@ def _random_floats(name, dtype):
 
 
 def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
-    """Uniformly random numbers in [0, 1); sizes as arguments or as ``size=(…)``."""
+    """Uniformly random numbers in [0, 1); sizes as arguments or as ``size=(…)``.
+
+    As ``torch.rand``.
+
+    Args:
+        sizes: the shape: integers ≥ 0, or one tuple of them.
+        size: the shape as a tuple, by name.
+        generator: a `minicnn.Generator`; default: the one that `manual_seed` seeds.
+        dtype: float32, the default, or float64.
+        device: ``"cpu"``, the default, or a GPU's; on a GPU the numbers are others.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: a size that is no integer, or a dtype of integers.
+        ArgumentError: a negative size.
+
+    >>> import minicnn as mc
+    >>> x = mc.rand(2, 3, generator=mc.Generator(0))
+    >>> x.shape, bool((x >= 0).all() and (x < 1).all())
+    ((2, 3), True)
+    """
     shape = _shape("rand", sizes, size)
     dtype, drawn = _random_floats("rand", dtype)
     source = generator_for("rand", device, generator)
@@ -325,7 +532,27 @@ def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_gr
 
 
 def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
-    """Normally distributed random numbers, mean 0 and variance 1."""
+    """Normally distributed random numbers, mean 0 and variance 1.
+
+    As ``torch.randn``.
+
+    Args:
+        sizes: the shape: integers ≥ 0, or one tuple of them.
+        size: the shape as a tuple, by name.
+        generator: a `minicnn.Generator`; default: the one that `manual_seed` seeds.
+        dtype: float32, the default, or float64.
+        device: ``"cpu"``, the default, or a GPU's; on a GPU the numbers are others.
+        requires_grad: want gradients for it.
+
+    Raises:
+        DtypeError: a size that is no integer, or a dtype of integers.
+        ArgumentError: a negative size.
+
+    >>> import minicnn as mc
+    >>> x = mc.randn(1000, generator=mc.Generator(0))
+    >>> abs(x.mean().item()) < 0.1, abs(x.std().item() - 1) < 0.1
+    (True, True)
+    """
     shape = _shape("randn", sizes, size)
     dtype, drawn = _random_floats("randn", dtype)
     source = generator_for("randn", device, generator)
@@ -342,7 +569,27 @@ def randint(
     device=None,
     requires_grad=False,
 ):
-    """Random integers from `low` to `high` − 1; ``randint(high, size)`` starts at 0."""
+    """Random integers from `low` to `high` − 1; ``randint(high, size)`` starts at 0.
+
+    As ``torch.randint``.
+
+    Args:
+        low, high: integers, `low` < `high`.
+        size: the shape, a tuple of integers ≥ 0.
+        generator: a `minicnn.Generator`; default: the one that `manual_seed` seeds.
+        dtype: default: int64.
+        device: ``"cpu"``, the default, or a GPU's.
+        requires_grad: want gradients for it; for floating-point dtypes only.
+
+    Raises:
+        DtypeError: not integers.
+        ArgumentError: no size, or no number to choose from.
+
+    >>> import minicnn as mc
+    >>> x = mc.randint(3, 5, (100,), generator=mc.Generator(0))
+    >>> x.min().item(), x.max().item()
+    (3, 4)
+    """
     if size is None and hasattr(high, "__len__"):
         high, size = None, high
     if size is None:
@@ -368,7 +615,25 @@ def _holds(dtype, low, high):
 
 
 def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
-    """The numbers 0 … n − 1 in random order."""
+    """The numbers 0 … n − 1 in random order.
+
+    As ``torch.randperm``.
+
+    Args:
+        n: an integer ≥ 0.
+        generator: a `minicnn.Generator`; default: the one that `manual_seed` seeds.
+        dtype: default: int64.
+        device: ``"cpu"``, the default, or a GPU's.
+        requires_grad: want gradients for it; for floating-point dtypes only.
+
+    Raises:
+        DtypeError: not an integer.
+        ArgumentError: a negative one.
+
+    >>> import minicnn as mc
+    >>> mc.randperm(5, generator=mc.Generator(0)).sort().values
+    tensor([0, 1, 2, 3, 4])
+    """
     n = _count("randperm", "n", n)
     dtype = int64 if dtype is None else as_dtype(dtype, "randperm")
     if dtype.kind == "b":

@@ -110,6 +110,13 @@ class no_grad(_GradSwitch):
 
     As a decorator, ``@no_grad()``, it holds for a whole function.
 
+    As ``torch.no_grad``.
+
+    Args:
+        orig_func: a function that never builds a graph: as a decorator.
+
+    Raises nothing.
+
     >>> import minicnn as mc
     >>> w = mc.ones(2, requires_grad=True)
     >>> with mc.no_grad():
@@ -122,7 +129,21 @@ class no_grad(_GradSwitch):
 
 
 class enable_grad(_GradSwitch):
-    """The opposite of `no_grad`, inside it."""
+    """The opposite of `no_grad`, inside it.
+
+    As ``torch.enable_grad``.
+
+    Args:
+        orig_func: a function that always builds a graph: as a decorator.
+
+    Raises nothing.
+
+    >>> import minicnn as mc
+    >>> w = mc.ones(2, requires_grad=True)
+    >>> with mc.no_grad(), mc.enable_grad():
+    ...     (w * 2).requires_grad
+    True
+    """
 
     def change(self, now):
         return _Mode(True, now.recorder)
@@ -152,6 +173,11 @@ class record(_ModeSwitch):
 
     Recorders that were there before go on seeing everything, and see it first. A recorder is shown
     arrays; an error that it raises, such as a `GraphError`, reaches whoever ran the operation.
+
+    minicnn's own: `minicnn.trace` and `minicnn.summary` are such recorders.
+
+    Args:
+        recorder: an object with the methods of `minicnn.modes.Recorder`.
     """
 
     def __init__(self, recorder):
@@ -168,5 +194,15 @@ class record(_ModeSwitch):
 
 
 def is_grad_enabled():
-    """Whether operations build a graph here."""
+    """Whether operations build a graph here.
+
+    As ``torch.is_grad_enabled``.
+
+    Raises nothing.
+
+    >>> import minicnn as mc
+    >>> with mc.no_grad():
+    ...     mc.is_grad_enabled()
+    False
+    """
     return _mode.get().grad

@@ -5,16 +5,22 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DeviceError
+from minicnn.checks import ArgumentError, DeviceError, DtypeError
 from minicnn.device import CPU, as_device, made
+from minicnn.gpu import capturing
 
 
 class Generator:
     """A stream of random numbers with a state that can be saved and put back.
 
+    As ``torch.Generator``.
+
     Args:
         seed: an integer ≥ 0; None: another stream each time.
         device: where the numbers are drawn. On a GPU they are others than on the CPU.
+
+    Raises:
+        ArgumentError: the seed is no integer ≥ 0, or there is no such device.
 
     >>> g = Generator(0)
     >>> state = g.get_state()
@@ -26,16 +32,23 @@ class Generator:
 
     def __init__(self, seed=None, device="cpu"):
         self.device = as_device(device)
+        self._counted = None if self.device == CPU else _Counted()
+        if seed is not None and not isinstance(seed, np.random.bit_generator.ISeedSequence):
+            _checked(seed, "Generator")
         self._start(seed)
 
     def _start(self, seed):
         if self.device == CPU:
             self.numpy = np.random.Generator(np.random.PCG64(seed))
         else:
-            self._counted = _Counted(np.random.SeedSequence(seed).generate_state(1, np.uint64))
+            self._counted.start(np.random.SeedSequence(seed).generate_state(1, np.uint64))
 
     def manual_seed(self, seed):
-        """Start the stream that belongs to `seed`, an integer ≥ 0; returns the generator."""
+        """Start the stream that belongs to `seed`, an integer ≥ 0; returns the generator.
+
+        Raises:
+            ArgumentError: it is no such integer.
+        """
         self._start(_checked(seed))
         return self
 
@@ -46,7 +59,7 @@ class Generator:
     def set_state(self, new_state):
         """Continue where `get_state` was called."""
         if self.device != CPU:
-            self._counted = _Counted(new_state["key"], new_state["drawn"])
+            self._counted.start(new_state["key"], new_state["drawn"])
         else:
             self.numpy.bit_generator.state = new_state
 
@@ -87,17 +100,29 @@ class _Counted:
 
     GAMMA = 0x9E3779B97F4A7C15
 
-    def __init__(self, key, drawn=0):
+    def __init__(self, key=0):
+        self.start(key)
+
+    def start(self, key, drawn=0):
+        """Go to place `drawn` of the stream `key`."""
         self.key, self.drawn = int(np.ravel(key)[0]), int(drawn)
 
     def state(self):
         return {"key": self.key, "drawn": self.drawn}
 
+    def position(self):
+        """What is hashed for the next number."""
+        return np.uint64((self.key + (self.drawn + 1) * self.GAMMA) % 2**64)
+
     def bits(self, xp, count):
         """`count` times 64 random bits."""
-        start = (self.key + (self.drawn + 1) * self.GAMMA) % 2**64
-        self.drawn += count
-        z = xp.arange(count, dtype=np.uint64) * np.uint64(self.GAMMA) + np.uint64(start)
+        graph = capturing()
+        if graph is not None:
+            start = graph.random_place(self, count, xp)
+        else:
+            start = self.position()
+            self.drawn += count
+        z = xp.arange(count, dtype=np.uint64) * np.uint64(self.GAMMA) + start
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return z ^ (z >> np.uint64(31))
@@ -123,9 +148,9 @@ class _Counted:
         return ((bits % np.uint64(high - low)).astype(np.int64) + low).reshape(shape)
 
 
-def _checked(seed):
+def _checked(seed, name="manual_seed"):
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed.__index__() < 0:
-        raise ArgumentError(f"manual_seed: the seed must be an integer ≥ 0, got {seed!r}")
+        raise ArgumentError(f"{name}: the seed must be an integer ≥ 0, got {seed!r}")
     return seed.__index__()
 
 
@@ -153,6 +178,14 @@ def gpu_generators():
 def manual_seed(seed):
     """Seed the generators that everything random uses by default; returns that of the CPU.
 
+    As ``torch.manual_seed``.
+
+    Args:
+        seed: an integer ≥ 0.
+
+    Raises:
+        ArgumentError: it is no such integer.
+
     >>> import minicnn as mc
     >>> _ = mc.manual_seed(1)
     >>> a = mc.rand(3)
@@ -172,9 +205,13 @@ def seed_gpus(seed):
         generator.manual_seed(_seed)
 
 
-def numpy_generator(generator=None):
-    """The NumPy generator of `generator`, or of the default one."""
+def numpy_generator(generator=None, name="generator"):
+    """The NumPy generator of `generator`, or of the default one; `name` is what errors name."""
     generator = default_generator if generator is None else generator
+    if not isinstance(generator, Generator):
+        raise DtypeError(
+            f"{name}: generator must be a minicnn.Generator or None, got {type(generator).__name__}"
+        )
     if generator.device != CPU:
         raise DeviceError(
             f"generator: expected one of the CPU, got one of {generator.device}; "

@@ -144,6 +144,19 @@ class CIFAR100(CIFAR10):
     As `CIFAR10`, in every respect; the files are ``train`` and ``test`` in
     ``root/cifar-100-python``, and the labels are the fine ones.
 
+    As ``torchvision.datasets.CIFAR100``; Krizhevsky 2009.
+
+    Args:
+        root: the folder to look in.
+        train: the training images; False: the test images.
+        transform: called with each image, a uint8 array (32, 32, 3).
+        target_transform: the same for the label, an int.
+        download: fetch the files if they are not there.
+
+    Raises:
+        MissingFilesError: no files; the message says what to put where.
+        DownloadError: no mirror gave the files.
+
     >>> CIFAR100.classes[:3], len(CIFAR100.classes)
     (('apple', 'aquarium_fish', 'baby'), 100)
     """

@@ -150,6 +150,11 @@ _KINDS = (
 def default_convert(data):
     """One sample with its NumPy arrays and numbers as tensors; used where there are no batches.
 
+    As ``torch.utils.data.default_convert``; what it does not know it hands on: nothing is raised.
+
+    Args:
+        data: a sample: arrays, numbers and texts, alone or in tuples, lists and dictionaries.
+
     >>> default_convert({"image": np.zeros(2), "name": "seven"})
     {'image': tensor([0., 0.], dtype=float64), 'name': 'seven'}
     """

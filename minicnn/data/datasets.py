@@ -14,6 +14,11 @@ class Dataset:
     It may define ``__getitems__(indices)`` too, a list of samples for a list of indices, where
     that is quicker than one by one; `DataLoader` uses it then. ``a + b`` is their `ConcatDataset`.
 
+    As ``torch.utils.data.Dataset``.
+
+    The base itself raises nothing but NotImplementedError, where a subclass lacks what it must
+    have.
+
     >>> class Squares(Dataset):
     ...     def __len__(self):
     ...         return 5
@@ -37,6 +42,8 @@ class TensorDataset(Dataset):
     """Samples that lie in tensors: sample i is ``(tensors[0][i], tensors[1][i], …)``.
 
     `DataLoader` takes a whole batch of it with one index into each tensor.
+
+    As ``torch.utils.data.TensorDataset``.
 
     Args:
         *tensors: tensors of shapes (N, …), with one N.
@@ -79,6 +86,8 @@ class TensorDataset(Dataset):
 
 class Subset(Dataset):
     """The samples of `dataset` at `indices`, in that order.
+
+    As ``torch.utils.data.Subset``.
 
     Args:
         dataset: the whole data set.
@@ -127,6 +136,8 @@ class Subset(Dataset):
 
 class ConcatDataset(Dataset):
     """Data sets one after the other.
+
+    As ``torch.utils.data.ConcatDataset``.
 
     Args:
         datasets: a sequence of data sets with lengths.

@@ -21,6 +21,10 @@ class DeviceLoader:
         device: where to; with ``"cpu"`` batches come as they are.
         ahead: how many batches are on their way at once.
 
+    Raises:
+        DtypeError: not a loader.
+        ArgumentError: `ahead` below 1, or no such device.
+
     >>> import minicnn as mc
     >>> loader = mc.data.DataLoader(mc.data.TensorDataset(mc.arange(4)), batch_size=2)
     >>> [batch[0].tolist() for batch in DeviceLoader(loader, "cpu")]
@@ -52,7 +56,20 @@ class DeviceLoader:
 
 
 def on_device(loader, device):
-    """The loader itself for the CPU, a `DeviceLoader` of it for a GPU; None stays None."""
+    """The loader itself for the CPU, a `DeviceLoader` of it for a GPU; None stays None.
+
+    minicnn's own.
+
+    Args:
+        loader: a `DataLoader`, or None.
+        device: a device or its name, ``"cpu"`` or ``"cuda"``; None: the CPU.
+
+    Raises:
+        ArgumentError: there is no such device.
+
+    >>> on_device(None, "cuda") is None
+    True
+    """
     return loader if loader is None or as_device(device) == CPU else DeviceLoader(loader, device)
 
 

@@ -12,7 +12,10 @@ _CHUNK = 1 << 16
 
 
 class DownloadError(OSError, RuntimeError):
-    """No mirror gave the file."""
+    """No mirror gave the file.
+
+    minicnn's own; also an OSError.
+    """
 
 
 def fetch(urls, path, md5=None, otherwise="", timeout=TIMEOUT, *, sha256=None, progress=True):

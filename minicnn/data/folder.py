@@ -13,7 +13,10 @@ IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tif
 
 
 class CorruptImageError(OSError, RuntimeError):
-    """A file that cannot be read as an image."""
+    """A file that cannot be read as an image.
+
+    minicnn's own; also a ValueError.
+    """
 
 
 def pil_loader(path):
@@ -59,6 +62,16 @@ class DatasetFolder(Dataset):
         ArgumentError: both `extensions` and `is_valid_file`, or neither.
         CorruptImageError: (on access) a file cannot be read.
         IndexRangeError: (on access) the index is outside the data set.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> root = Path(tempfile.mkdtemp())
+    >>> for name in ("a/1.txt", "b/2.txt", "b/3.txt"):
+    ...     (root / name).parent.mkdir(exist_ok=True)
+    ...     _ = (root / name).write_text(name)
+    >>> found = DatasetFolder(root, lambda path: Path(path).read_text(), extensions=(".txt",))
+    >>> found.classes, found.targets, found[2]
+    (['a', 'b'], [0, 1, 1], ('b/3.txt', 1))
     """
 
     def __init__(
@@ -208,6 +221,8 @@ class ImageFolder(DatasetFolder):
     A sample is (image, label); the image is a PIL image of mode RGB unless `transform` or `loader`
     makes something else of it. Batches need images of one size: ``Resize((h, w))``,
     ``RandomResizedCrop(size)`` or a crop brings them to one, ``ToTensor()`` makes tensors of them.
+
+    As ``torchvision.datasets.ImageFolder``.
 
     Args:
         root, transform, target_transform, is_valid_file, allow_empty, corrupt: as for

@@ -152,6 +152,8 @@ def _described(shape, dtype):
 def write_idx(path, array):
     """Write an array as an IDX file, packed with gzip if the name ends in ``.gz``.
 
+    minicnn's own; the format is that of LeCun's page of MNIST (see `read_idx`).
+
     Args:
         path: the file; it is replaced if it exists.
         array: of uint8, int8, int16, int32, float32 or float64, with 1 to 64 dimensions.

@@ -11,6 +11,8 @@ from minicnn.tensor import Tensor
 class LabelledImages(Dataset):
     """Images and labels in memory; a sample is ``(image, label)``.
 
+    minicnn's own: what `MNIST` and `CIFAR10` are made of.
+
     Args:
         images: a uint8 array of shape (N, H, W) or (N, H, W, C).
         labels: an array of N integers from 0 to the number of classes − 1.

@@ -13,7 +13,10 @@ _COLLATING = 1 << 48
 
 
 class WorkerError(RuntimeError):
-    """A worker of a `DataLoader` ended, took too long, or could not be started."""
+    """A worker of a `DataLoader` ended, took too long, or could not be started.
+
+    minicnn's own; also a RuntimeError, as PyTorch says it.
+    """
 
 
 class Task(NamedTuple):
@@ -96,6 +99,8 @@ def _gives_several(dataset):
 class WorkerInfo(NamedTuple):
     """Which worker this is.
 
+    As in PyTorch. It only holds what it is given: nothing is raised.
+
     Attributes:
         id: its number, from 0.
         num_workers: how many there are.
@@ -115,6 +120,10 @@ _worker = threading.local()
 
 def get_worker_info():
     """In a worker of a `DataLoader` its `WorkerInfo`; None anywhere else.
+
+    As ``torch.utils.data.get_worker_info``.
+
+    It raises nothing.
 
     >>> get_worker_info() is None
     True

@@ -13,7 +13,11 @@ from minicnn.data.labelled_images import LabelledImages
 
 
 class MissingFilesError(FileNotFoundError, RuntimeError):
-    """The files of a data set are not where they were looked for."""
+    """The files of a data set are not where they were looked for.
+
+    minicnn's own, a FileNotFoundError and a RuntimeError, as which PyTorch's data sets say the
+    same.
+    """
 
 
 class MNIST(LabelledImages):
@@ -22,6 +26,11 @@ class MNIST(LabelledImages):
     The files are ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, and the same with
     ``t10k`` for ``train``; plain or as ``.gz``. They are looked for in ``root/MNIST/raw``, in
     ``root/mnist``, ``root/datasets/mnist`` and ``root/share/datasets/mnist``, and in ``root``.
+
+
+    Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+
+    As ``torchvision.datasets.MNIST``.
 
     Args:
         root: the folder to look in.
@@ -41,8 +50,6 @@ class MNIST(LabelledImages):
         DownloadError: no mirror gave the files.
         ArgumentError, ShapeError, IndexRangeError: a damaged file, images and labels swapped, not
             as many images as labels, or a label outside 0 … 9.
-
-    Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
 
     >>> MNIST("no such folder")
     Traceback (most recent call last):
@@ -152,6 +159,17 @@ class FashionMNIST(MNIST):
     Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking
     machine learning algorithms", 2017.
 
+    Args:
+        train: the training images; False: the test images.
+        transform: called with each image, a uint8 array (28, 28).
+        target_transform: the same for the label, an int.
+        download: fetch the files if they are not there.
+
+    Raises:
+        MissingFilesError: no files; the message says what to put where.
+        DownloadError: no mirror gave the files.
+        ArgumentError, ShapeError, IndexRangeError: a damaged file, as for `MNIST`.
+
     >>> FashionMNIST.classes[9]
     'Ankle boot'
     """
@@ -187,6 +205,17 @@ class BundledMNIST(LabelledImages):
 
     They are the first 10,000 images of MNIST's training set (Y. LeCun and C. Cortes, CC BY-SA 3.0;
     see ``minicnn/data/files/README.md``); nothing is fetched. Arguments and attributes as `MNIST`.
+
+    minicnn's own.
+
+    Args:
+        train: the training images; False: the test images.
+        transform: called with each image, a uint8 array (28, 28).
+        target_transform: the same for the label, an int.
+
+    Raises:
+        DtypeError: a transform that cannot be called.
+        IndexRangeError: (on access) the index is outside the data set.
 
     >>> digits = BundledMNIST()
     >>> image, label = digits[0]

@@ -23,6 +23,10 @@ from minicnn.tensor import Tensor
 class Sampler:
     """The base of samplers: a subclass defines ``__iter__()`` and, where it can, ``__len__()``.
 
+    As ``torch.utils.data.Sampler``.
+
+    The base itself raises nothing but NotImplementedError, where a subclass has no ``__iter__``.
+
     >>> class EveryOther(Sampler):
     ...     def __init__(self, data):
     ...         self.data = data
@@ -40,6 +44,14 @@ class Sampler:
 
 class SequentialSampler(Sampler):
     """0, 1, 2, … in order.
+
+    As ``torch.utils.data.SequentialSampler``.
+
+    Args:
+        data_source: a data set with a length.
+
+    Raises:
+        TypeError: (when asked) it has no length.
 
     >>> list(SequentialSampler("abc"))
     [0, 1, 2]
@@ -104,6 +116,15 @@ class RandomSampler(Sampler):
 
 class SubsetRandomSampler(Sampler):
     """The given indices in random order.
+
+    As ``torch.utils.data.SubsetRandomSampler``.
+
+    Args:
+        indices: a sequence of integers.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        TypeError: (when asked) it has no length.
 
     >>> sorted(SubsetRandomSampler([7, 3, 5]))
     [3, 5, 7]
@@ -189,6 +210,8 @@ def _checked_weights(weights):
 
 class BatchSampler(Sampler):
     """The indices of another sampler in lists, one a batch.
+
+    As ``torch.utils.data.BatchSampler``.
 
     Args:
         sampler: a sampler, or anything to iterate over for indices.

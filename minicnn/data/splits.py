@@ -16,6 +16,8 @@ from minicnn.tensor import Tensor
 def random_split(dataset, lengths, generator=default_generator):
     """Divide a data set at random into parts that do not overlap.
 
+    As ``torch.utils.data.random_split``.
+
     Args:
         dataset: a data set of N samples.
         lengths: the number of samples of each part, which add up to N; or fractions that add up to

@@ -42,6 +42,8 @@ def stored(dataset, folder, *, copies=1, seed=0, key=None, progress=True, **load
     they may be larger than it, and processes share them. Random transforms must take their numbers
     from `minicnn.data.sample_random`, as minicnn's do unless they are given a `generator`.
 
+    minicnn's own.
+
     Args:
         dataset: a data set of N samples: tensors, arrays and numbers, alone or in a tuple, list or
             dictionary, of the same shapes in all samples.
@@ -98,9 +100,29 @@ def _text(key):
 class StoredDataset(Dataset):
     """What `stored` gives; a sample has memory of its own.
 
+    minicnn's own.
+
+    Args:
+        dataset: the data set it was computed from, if it is at hand: it gives the classes.
+
     Attributes:
         folder: where its files are; remove it, and they are computed anew.
         targets, classes: those of the data set it was computed from, if that has them.
+
+    Raises:
+        DtypeError: `folder` is not a path.
+        IndexRangeError: (on access) the index is outside the data set.
+
+    >>> import tempfile
+    >>> from minicnn.data import TensorDataset
+    >>> kept = stored(TensorDataset(minicnn.arange(3)), tempfile.mkdtemp(), progress=False)
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
+    >>> type(kept).__name__, len(kept), kept[2]
+    Traceback (most recent call last):
+        ...
+    NameError: name 'kept' is not defined
     """
 
     def __init__(self, folder, dataset=None):

@@ -6,6 +6,8 @@ and no output wants are summed while multiplying, which is a batch of matrix pro
 gradient is that of diagonals, permutations, sums and products.
 """
 
+import operator
+
 from minicnn.checks import ArgumentError, DtypeError, ShapeError
 from minicnn.functions.elementwise import mul
 from minicnn.functions.operands import tensor_only
@@ -95,9 +97,13 @@ def _letters(numbers):
         raise DtypeError(f"einsum: expected a list of subscripts, got {type(numbers).__name__}")
     result = ""
     for n in numbers:
-        if n is not Ellipsis and not (hasattr(n, "__index__") and 0 <= n.__index__() < 52):
+        try:
+            known = n is Ellipsis or 0 <= operator.index(n) < 52
+        except TypeError:  # an array has __index__, too
+            known = False
+        if not known:
             raise ArgumentError(f"einsum: subscripts must be ... or from 0 to 51, got {n!r}")
-        result += DOTS if n is Ellipsis else LETTERS[n.__index__()]
+        result += DOTS if n is Ellipsis else LETTERS[operator.index(n)]
     return result
 
 

@@ -83,19 +83,22 @@ def not_bool(name, *tensors):
 def pair(name, x, y):
     """`x` and `y` as tensors of one dtype, of shapes that broadcast."""
     if not (type(x) is Tensor and type(y) is Tensor and x.array.dtype == y.array.dtype):
-        dtype = common_dtype(x, y)
+        dtype = common_dtype(name, x, y)
         x, y = operand(name, x, dtype), operand(name, y, dtype)
     if x.shape != y.shape:
         broadcastable(name, x.shape, y.shape)
     return x, y
 
 
-def common_dtype(*values):
+def common_dtype(name, *values):
     """The dtype that tensors, arrays and numbers are brought to together."""
     known = [v.array if isinstance(v, Tensor) else v for v in values]
     # A NumPy scalar counts as the Python number that it is.
     known = [v.item() if isinstance(v, np.generic) else v for v in known]
     known = [v for v in known if isinstance(v, (bool, int, float)) or is_array(v)]
+    for v in known:
+        if is_array(v):
+            as_dtype(v.dtype, name)  # refuses strings, objects, complex numbers
     return result_type(*known)
 
 

@@ -17,6 +17,17 @@ def sort(input, dim=-1, descending=False, *, stable=False):
     NaN counts as greater than all numbers. The order is always stable: equal elements stay in the
     order they were in, whatever `stable` says. δ returns to where the values came from.
 
+    As ``torch.sort``.
+
+    Args:
+        input: the tensor x, of any shape.
+        dim: the dimension to sort along.
+        descending: the greatest first.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+
     >>> import minicnn as mc
     >>> mc.sort(mc.tensor([3.0, 1.0, 2.0]), descending=True).indices
     tensor([0, 2, 1])
@@ -28,7 +39,22 @@ def sort(input, dim=-1, descending=False, *, stable=False):
 
 
 def argsort(input, dim=-1, descending=False, *, stable=False):
-    """The indices of `sort`."""
+    """The indices of `sort`.
+
+    As ``torch.argsort``.
+
+    Args:
+        input: a tensor of any shape.
+        dim, descending, stable: as for `sort`.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+
+    >>> import minicnn as mc
+    >>> mc.argsort(mc.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0])
+    """
     dimension("argsort", dim, tensor_only("argsort", input).ndim)
     flag("argsort", "descending", descending), flag("argsort", "stable", stable)
     return sort(input, dim, descending, stable=stable).indices
@@ -38,6 +64,19 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     """The pair (values, indices) of the k greatest (or smallest) elements along `dim`, in order.
 
     Of equal elements the first come first.
+
+    As ``torch.topk``.
+
+    Args:
+        input: a tensor of any shape.
+        k: an integer from 0 to the size of `dim`.
+        largest: False: the smallest.
+        sorted: whether in order; here they always are.
+
+    Raises:
+        DtypeError: not a tensor, or `k` no integer.
+        IndexRangeError: there is no such dimension.
+        ArgumentError: more elements are asked for than there are.
 
     >>> import minicnn as mc
     >>> mc.topk(mc.tensor([3.0, 1.0, 2.0]), 2)

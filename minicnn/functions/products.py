@@ -8,9 +8,22 @@ from minicnn.tensor import apply
 
 
 def matmul(input, other):
-    """The matrix product; vectors are a row on the left, a column on the right; batches broadcast.
+    """The matrix product; a vector is a row on the left, a column on the right; batches broadcast.
 
     Shapes: (…, n, k) and (…, k, m) → (…, n, m); (k) and (k) → ().
+
+    As ``torch.matmul``.
+
+    Args:
+        input, other: tensors of one dtype.
+
+    Raises:
+        DtypeError: not two tensors, or of different dtypes.
+        ShapeError: the sizes do not match, or one has no dimension at all.
+
+    >>> import minicnn as mc
+    >>> mc.matmul(mc.tensor([[1.0, 2.0]]), mc.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
     """
     x, y = input, other
     for t in (x, y):

@@ -26,6 +26,16 @@ def _integers(name, argument, value):
 def unflatten(input, dim, sizes):
     """Dimension `dim` as several of `sizes` (a tuple; one may be −1): the opposite of flatten.
 
+    As ``torch.unflatten``.
+
+    Args:
+        input: a tensor of at least one dimension.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: the sizes do not multiply to that of `dim`.
+        IndexRangeError: there is no such dimension.
+
     >>> import minicnn as mc
     >>> mc.zeros(2, 12).unflatten(1, (3, -1)).shape
     (2, 3, 4)
@@ -51,6 +61,17 @@ def unflatten(input, dim, sizes):
 
 def repeat(input, *repeats):
     """x laid side by side repeats[d] times along each dimension d; new dimensions come first.
+
+    As ``torch.Tensor.repeat``.
+
+    Args:
+        input: the tensor x, of any shape.
+        repeats: integers ≥ 0, at least one a dimension.
+
+    Raises:
+        DtypeError: not a tensor, or not integers.
+        ArgumentError: a negative number.
+        ShapeError: fewer numbers than dimensions.
 
     >>> import minicnn as mc
     >>> mc.tensor([1, 2]).repeat(2, 2)
@@ -80,6 +101,18 @@ def split(tensor, split_size_or_sections, dim=0):
     """x cut along `dim` into parts of one size (the last may be smaller), or of a list of sizes.
 
     Returns a tuple of views.
+
+    As ``torch.split``.
+
+    Args:
+        tensor: the tensor x, of at least one dimension.
+        split_size_or_sections: an integer ≥ 0, or a list of sizes that add up to that of `dim`.
+        dim: the dimension.
+
+    Raises:
+        DtypeError: not a tensor, or sizes that are no integers.
+        ArgumentError: sizes that do not add up.
+        IndexRangeError: there is no such dimension.
 
     >>> import minicnn as mc
     >>> mc.arange(5).split(2)
@@ -117,6 +150,18 @@ def _cut(tensor, parts, dim):
 def chunk(input, chunks, dim=0):
     """x cut along `dim` into `chunks` parts of one size, or fewer and smaller ones at the end.
 
+    As ``torch.chunk``.
+
+    Args:
+        input: a tensor x of at least one dimension.
+        chunks: an integer ≥ 1.
+        dim: the dimension.
+
+    Raises:
+        DtypeError: not a tensor.
+        ArgumentError: fewer than one part.
+        IndexRangeError: there is no such dimension.
+
     >>> import minicnn as mc
     >>> [part.shape[0] for part in mc.arange(5).chunk(3)]
     [2, 2, 1]
@@ -138,6 +183,18 @@ def roll(input, shifts, dims=None):
     """x shifted by `shifts` along `dims`; what leaves at one end enters at the other.
 
     Without `dims` the flattened tensor is shifted, and gets its shape back.
+
+    As ``torch.roll``.
+
+    Args:
+        input: the tensor x, of any shape.
+        shifts: an integer, or one a dimension of `dims`; negative ones shift the other way.
+        dims: a dimension, or several.
+
+    Raises:
+        DtypeError: not a tensor.
+        ArgumentError: not as many shifts as dimensions.
+        IndexRangeError: there is no such dimension.
 
     >>> import minicnn as mc
     >>> mc.roll(mc.arange(4), 1)

@@ -28,14 +28,47 @@ ValuesAndIndices.__doc__ = "A pair of tensors: the values found, and where they 
 
 
 def sum(input, dim=None, keepdim=False, *, dtype=None):
-    """The sum over `dim` (an int, several, or all); integers are summed as int64."""
+    """The sum over `dim` (an int, several, or all); integers are summed as int64.
+
+    As ``torch.sum``.
+
+    Args:
+        input: a tensor of any shape.
+        keepdim: keep the dimensions, with size 1.
+        dtype: the dtype to sum in; default: that of `input`, int64 for integers.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+
+    >>> import minicnn as mc
+    >>> mc.sum(mc.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1, keepdim=True)
+    tensor([[3.],
+            [7.]])
+    """
     dims = _reduced("sum", dim, tensor_only("sum", input))
     flag("sum", "keepdim", keepdim)
     return apply(reduction.Sum(dims, keepdim), _counted("sum", input, dtype))
 
 
 def mean(input, dim=None, keepdim=False, *, dtype=None):
-    """The mean over `dim` (an int, several, or all)."""
+    """The mean over `dim` (an int, several, or all).
+
+    As ``torch.mean``.
+
+    Args:
+        input: a floating-point tensor of any shape; or of integers, with a floating-point `dtype`.
+        keepdim: keep the dimensions, with size 1.
+        dtype: the dtype to compute in; default: that of `input`.
+
+    Raises:
+        DtypeError: not a tensor, or integers without a `dtype`.
+        IndexRangeError: there is no such dimension.
+
+    >>> import minicnn as mc
+    >>> mc.mean(mc.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+    tensor([2., 3.])
+    """
     x = operand("mean", tensor_only("mean", input), _dtype("mean", dtype))
     if not is_floating(x.dtype):
         raise DtypeError(f"mean: expected a floating-point tensor, got {x.dtype}; use .float()")
@@ -50,6 +83,18 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 def prod(input, dim=None, keepdim=False, *, dtype=None):
     """The product over one dimension, or over all; integers are multiplied as int64.
 
+    As ``torch.prod``.
+
+    Args:
+        input: a tensor of any shape.
+        dim: one dimension; None: all.
+        keepdim: keep the dimension, with size 1.
+        dtype: the dtype to multiply in; default: that of `input`, int64 for integers.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+
     >>> import minicnn as mc
     >>> mc.prod(mc.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
     tensor([3., 8.])
@@ -62,6 +107,17 @@ def prod(input, dim=None, keepdim=False, *, dtype=None):
 
 def cumsum(input, dim, *, dtype=None):
     """The sum of all elements up to each one along `dim`; integers are summed as int64.
+
+    As ``torch.cumsum``.
+
+    Args:
+        input: a tensor of any shape.
+        dim: the dimension to go along.
+        dtype: the dtype to sum in, and of the result; default: that of `input`, int64 for integers.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
 
     >>> import minicnn as mc
     >>> mc.cumsum(mc.tensor([1.0, 2.0, 3.0]), 0)
@@ -89,12 +145,44 @@ def _dtype(name, dtype):
 
 
 def amax(input, dim=(), keepdim=False):
-    """The maximum over `dim`; equal maxima share the gradient."""
+    """The maximum over `dim`; equal maxima share the gradient.
+
+    As ``torch.amax``.
+
+    Args:
+        input: a tensor of any shape.
+        dim: one dimension, or several; (): all.
+        keepdim: keep the dimensions, with size 1.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension, or no element to choose from.
+
+    >>> import minicnn as mc
+    >>> mc.amax(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1)
+    tensor([5., 4.])
+    """
     return _extremum("amax", reduction.Amax, input, dim, keepdim)
 
 
 def amin(input, dim=(), keepdim=False):
-    """The minimum over `dim`; equal minima share the gradient."""
+    """The minimum over `dim`; equal minima share the gradient.
+
+    As ``torch.amin``.
+
+    Args:
+        input: a tensor of any shape.
+        dim: one dimension, or several; (): all.
+        keepdim: keep the dimensions, with size 1.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension, or no element to choose from.
+
+    >>> import minicnn as mc
+    >>> mc.amin(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1)
+    tensor([1., 2.])
+    """
     return _extremum("amin", reduction.Amin, input, dim, keepdim)
 
 
@@ -115,12 +203,44 @@ def _not_empty(name, x, dims):
 
 
 def argmax(input, dim=None, keepdim=False):
-    """The place of the first maximum along `dim`; without `dim`, in the flattened tensor."""
+    """The place of the first maximum along `dim`; without `dim`, in the flattened tensor.
+
+    As ``torch.argmax``.
+
+    Args:
+        input: a tensor of any shape; not of truth values.
+        dim: a dimension, or None.
+        keepdim: keep the dimension, with size 1.
+
+    Raises:
+        DtypeError: not a tensor, or one of truth values.
+        IndexRangeError: there is no such dimension, or no element to choose from.
+
+    >>> import minicnn as mc
+    >>> mc.argmax(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1)
+    tensor([1, 0])
+    """
     return _arg("argmax", np.argmax, input, dim, keepdim)
 
 
 def argmin(input, dim=None, keepdim=False):
-    """The place of the first minimum along `dim`; without `dim`, in the flattened tensor."""
+    """The place of the first minimum along `dim`; without `dim`, in the flattened tensor.
+
+    As ``torch.argmin``.
+
+    Args:
+        input: a tensor of any shape; not of truth values.
+        dim: a dimension, or None.
+        keepdim: keep the dimension, with size 1.
+
+    Raises:
+        DtypeError: not a tensor, or one of truth values.
+        IndexRangeError: there is no such dimension, or no element to choose from.
+
+    >>> import minicnn as mc
+    >>> mc.argmin(mc.tensor([[1.0, 5.0], [4.0, 2.0]]))
+    tensor(0)
+    """
     return _arg("argmin", np.argmin, input, dim, keepdim)
 
 
@@ -145,6 +265,18 @@ def _places(name, function, x, dim, keepdim):
 def max(input, dim=None, keepdim=False, *, other=None):
     """The maximum; with `dim`, the pair (values, indices) along it; or `maximum` of two tensors.
 
+    As ``torch.max``.
+
+    Args:
+        input: a tensor of any shape; without `dim`, the extremum of all elements is given.
+        dim: a dimension; or the second tensor of two.
+        keepdim: keep the dimension, with size 1.
+        other: the second of two tensors, by name.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension, or no element to choose from.
+
     >>> import minicnn as mc
     >>> mc.max(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1).indices
     tensor([1, 0])
@@ -153,7 +285,24 @@ def max(input, dim=None, keepdim=False, *, other=None):
 
 
 def min(input, dim=None, keepdim=False, *, other=None):
-    """The minimum; with `dim`, the pair (values, indices) along it; or `minimum` of two tensors."""
+    """The minimum; with `dim`, the pair (values, indices) along it; or `minimum` of two tensors.
+
+    As ``torch.min``.
+
+    Args:
+        input: a tensor of any shape; without `dim`, the extremum of all elements is given.
+        dim: a dimension; or the second tensor of two.
+        keepdim: keep the dimension, with size 1.
+        other: the second of two tensors, by name.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension, or no element to choose from.
+
+    >>> import minicnn as mc
+    >>> mc.min(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1).values
+    tensor([1., 2.])
+    """
     return _max_or_min("min", (np.argmin, reduction.Min, minimum), input, dim, keepdim, other)
 
 

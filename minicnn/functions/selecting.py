@@ -14,11 +14,19 @@ from minicnn.tensor import apply
 def gather(input, dim, index, *, sparse_grad=False):
     """z[i][j][k] = x[i][index[i][j][k]][k], here for dim = 1 of three.
 
+    As ``torch.gather``.
+
     Args:
+        input: the tensor x.
+        dim: the dimension in which `index` chooses.
         index: int64 or int32, with as many dimensions as x, and none longer but `dim`.
+        sparse_grad: False; True is refused.
 
     Raises:
         IndexRangeError: an index is negative or too large.
+        DtypeError: not a tensor, or an index that is not of integers.
+        ShapeError: `index` has other dimensions than x, or longer ones.
+        ArgumentError: `sparse_grad` is True.
 
     >>> import minicnn as mc
     >>> scores = mc.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -59,6 +67,18 @@ def gather(input, dim, index, *, sparse_grad=False):
 
 def index_select(input, dim, index):
     """The slices of x along `dim` at the places `index` (a vector), in that order.
+
+    As ``torch.index_select``.
+
+    Args:
+        input: the tensor x, of any shape.
+        dim: the dimension.
+        index: int64 or int32, (K,).
+
+    Raises:
+        DtypeError: not a tensor, or an index that is not of integers.
+        IndexRangeError: an index is negative or too large, `index` is not a vector, or there is no
+            such dimension.
 
     >>> import minicnn as mc
     >>> mc.index_select(mc.tensor([5.0, 6.0, 7.0]), 0, mc.tensor([2, 2]))

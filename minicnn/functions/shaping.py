@@ -1,5 +1,7 @@
 """The same values under another shape, or joined together."""
 
+import math
+
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, dimension, dimensions, integer
@@ -37,7 +39,24 @@ def _filled_in(name, x, shape):
 
 
 def reshape(input, *sizes, shape=None):
-    """The same values under another shape; one size may be −1. A view where memory allows."""
+    """The same values under another shape; one size may be −1. A view where memory allows.
+
+    As ``torch.reshape``.
+
+    Args:
+        input: a tensor of any shape.
+        sizes: the new shape: integers, or one tuple of them.
+        shape: the same, by name.
+
+    Raises:
+        DtypeError: not a tensor, or sizes that are no integers.
+        ShapeError: the new shape holds another number of elements.
+
+    >>> import minicnn as mc
+    >>> mc.reshape(mc.arange(6), 2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
     tensor_only("reshape", input)
     shape = _filled_in("reshape", input, _sizes("reshape", sizes, shape))
     try:
@@ -47,7 +66,23 @@ def reshape(input, *sizes, shape=None):
 
 
 def view(input, *sizes, size=None):
-    """As `reshape`, on the same memory; refused where that cannot be."""
+    """As `reshape`, on the same memory; refused where that cannot be.
+
+    As ``torch.Tensor.view``.
+
+    Args:
+        input: a tensor of any shape.
+        sizes: the new shape: integers, or one tuple of them.
+        size: the same, by name.
+
+    Raises:
+        DtypeError: not a tensor, or sizes that are no integers.
+        ShapeError: the new shape holds another number of elements.
+
+    >>> import minicnn as mc
+    >>> mc.arange(6).view(3, 2).shape
+    (3, 2)
+    """
     tensor_only("view", input)
     if len(sizes) == 1 and isinstance(sizes[0], (np.dtype, type)):
         raise ArgumentError("view: viewing memory as another dtype is not supported; use .to()")
@@ -62,7 +97,23 @@ def view(input, *sizes, size=None):
 
 
 def flatten(input, start_dim=0, end_dim=-1):
-    """Dimensions `start_dim` … `end_dim` as one, in row-major order."""
+    """Dimensions `start_dim` … `end_dim` as one, in row-major order.
+
+    As ``torch.flatten``.
+
+    Args:
+        input: a tensor of any shape.
+        start_dim, end_dim: the first and the last dimension to join.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+        ArgumentError: `start_dim` comes after `end_dim`.
+
+    >>> import minicnn as mc
+    >>> mc.flatten(mc.zeros(8, 16, 5, 5), start_dim=1).shape
+    (8, 400)
+    """
     tensor_only("flatten", input)
     start, end = (dimension("flatten", d, input.ndim) for d in (start_dim, end_dim))
     if not input.ndim:
@@ -74,7 +125,24 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 def permute(input, *order, dims=None):
-    """Dimension i of the result is dimension dims[i] of input."""
+    """Dimension i of the result is dimension dims[i] of input.
+
+    As ``torch.permute``.
+
+    Args:
+        input: a tensor of any shape.
+        order: the dimensions in their new order, as several arguments or one tuple.
+        dims: the same, by name.
+
+    Raises:
+        DtypeError: not a tensor.
+        ArgumentError: not every dimension once.
+        IndexRangeError: there is no such dimension.
+
+    >>> import minicnn as mc
+    >>> mc.zeros(2, 28, 30, 3).permute(0, 3, 1, 2).shape        # (N, H, W, C) → (N, C, H, W)
+    (2, 3, 28, 30)
+    """
     tensor_only("permute", input)
     dims = _sizes("permute", order, dims)
     found = tuple(dimension("permute", d, input.ndim) for d in dims)
@@ -87,7 +155,22 @@ def permute(input, *order, dims=None):
 
 
 def transpose(input, dim0, dim1):
-    """Two dimensions swapped."""
+    """Two dimensions swapped.
+
+    As ``torch.transpose``.
+
+    Args:
+        input: a tensor of any shape.
+        dim0, dim1: the two.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+
+    >>> import minicnn as mc
+    >>> mc.transpose(mc.zeros(2, 3, 4), 0, 2).shape
+    (4, 3, 2)
+    """
     tensor_only("transpose", input)
     a, b = (dimension("transpose", d, input.ndim) for d in (dim0, dim1))
     dims = list(range(input.ndim))
@@ -106,7 +189,22 @@ def t(input):
 
 
 def squeeze(input, dim=None):
-    """Without the dimensions of size 1: all of them, or those of `dim` that have size 1."""
+    """Without the dimensions of size 1: all of them, or those of `dim` that have size 1.
+
+    As ``torch.squeeze``.
+
+    Args:
+        input: a tensor of any shape.
+        dim: one dimension, several, or None.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+
+    >>> import minicnn as mc
+    >>> mc.squeeze(mc.zeros(1, 3, 1)).shape, mc.squeeze(mc.zeros(1, 3, 1), 0).shape
+    ((3,), (3, 1))
+    """
     tensor_only("squeeze", input)
     dims = set(dimensions("squeeze", dim, input.ndim))
     kept = [s for i, s in enumerate(input.shape) if s != 1 or i not in dims]
@@ -114,14 +212,46 @@ def squeeze(input, dim=None):
 
 
 def unsqueeze(input, dim):
-    """With a dimension of size 1 put in at `dim`."""
+    """With a dimension of size 1 put in at `dim`.
+
+    As ``torch.unsqueeze``.
+
+    Args:
+        input: a tensor of any shape.
+        dim: an integer.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such place.
+
+    >>> import minicnn as mc
+    >>> mc.unsqueeze(mc.zeros(2, 3), 0).shape
+    (1, 2, 3)
+    """
     tensor_only("unsqueeze", input)
     dim = dimension("unsqueeze", dim, input.ndim + 1)
     return reshape(input, *input.shape[:dim], 1, *input.shape[dim:])
 
 
 def expand(input, *sizes, size=None):
-    """Stretched to `sizes` along dimensions of size 1; −1 leaves a size; no memory is used."""
+    """Stretched to `sizes` along dimensions of size 1; −1 leaves a size; no memory is used.
+
+    As ``torch.Tensor.expand``.
+
+    Args:
+        input: a tensor.
+        sizes: the new shape: integers, or one tuple of them; new dimensions come first.
+        size: the same, by name.
+
+    Raises:
+        DtypeError: not a tensor, or sizes that are no integers.
+        ShapeError: a dimension that is not of size 1 would change its size.
+
+    >>> import minicnn as mc
+    >>> mc.tensor([[1], [2]]).expand(2, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     tensor_only("expand", input)
     sizes = _sizes("expand", sizes, size)
     added = len(sizes) - input.ndim
@@ -136,6 +266,8 @@ def expand(input, *sizes, size=None):
             f"expand: shape {input.shape} cannot be stretched to {sizes}: only sizes of 1 can "
             "grow, and new dimensions come first"
         )
+    if math.prod(target) >= 2**63:
+        raise ShapeError(f"expand: a tensor of shape {target} has more than 2⁶³ elements")
     return apply(shape_ops.Expand(target), input)
 
 
@@ -150,7 +282,25 @@ def _several(name, tensors):
 
 
 def cat(tensors, dim=0):
-    """Tensors joined along a dimension; all other sizes must be equal."""
+    """Tensors joined along a dimension; all other sizes must be equal.
+
+    As ``torch.cat``.
+
+    Args:
+        tensors: a list or tuple of tensors.
+        dim: the dimension.
+
+    Raises:
+        DtypeError: not tensors.
+        ShapeError: other sizes than that of `dim` differ.
+        IndexRangeError: there is no such dimension.
+        ArgumentError: no tensor at all.
+
+    >>> import minicnn as mc
+    >>> mc.cat([mc.zeros(2, 3), mc.ones(2, 1)], dim=1)
+    tensor([[0., 0., 0., 1.],
+            [0., 0., 0., 1.]])
+    """
     tensors = _several("cat", tensors)
     dtype = result_type(*[x.array for x in tensors])
     # Empty vectors may stand among tensors of any shape, as in PyTorch: a list begun with nothing.
@@ -170,7 +320,25 @@ def cat(tensors, dim=0):
 
 
 def stack(tensors, dim=0):
-    """Tensors of one shape, side by side along a new dimension."""
+    """Tensors of one shape, side by side along a new dimension.
+
+    As ``torch.stack``.
+
+    Args:
+        tensors: a list or tuple of tensors of one shape.
+        dim: where the new dimension comes.
+
+    Raises:
+        DtypeError: not tensors.
+        ShapeError: the shapes differ.
+        IndexRangeError: there is no such place.
+        ArgumentError: no tensor at all.
+
+    >>> import minicnn as mc
+    >>> mc.stack([mc.zeros(2), mc.ones(2)], dim=1)
+    tensor([[0., 1.],
+            [0., 1.]])
+    """
     tensors = _several("stack", tensors)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
@@ -183,7 +351,25 @@ def stack(tensors, dim=0):
 
 
 def flip(input, *order, dims=None):
-    """The order along `dims` (a sequence, or several arguments) reversed, in memory of its own."""
+    """The order along `dims` (a sequence, or several arguments) reversed, in memory of its own.
+
+    As ``torch.flip``.
+
+    Args:
+        input: a tensor of any shape.
+        order: the dimensions, as several arguments or one tuple.
+        dims: the same, by name.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
+        ArgumentError: a dimension occurs twice.
+
+    >>> import minicnn as mc
+    >>> mc.flip(mc.tensor([[1, 2], [3, 4]]), 1)
+    tensor([[2, 1],
+            [4, 3]])
+    """
     tensor_only("flip", input)
     dims = _sizes("flip", order, dims)
     return apply(shape_ops.Flip(dimensions("flip", dims, input.ndim)), input)

@@ -12,14 +12,19 @@ _NOT_GIVEN = object()
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=_NOT_GIVEN):
     """The variance over `dim` (an int, several, or all): Σ (x − μ)² / (n − correction).
 
+    As ``torch.var``.
+
     Args:
         input: a floating-point tensor.
+        dim: a dimension, several, or None: all.
         unbiased: PyTorch's older way to say it: True for a correction of 1, False for 0.
+        keepdim: keep the dimensions, with size 1.
         correction: default 1, the unbiased estimate from a sample; 0 for the variance of just
             these numbers, as batch normalisation uses it.
 
     Raises:
         DtypeError: integers; or both `unbiased` and `correction`.
+        IndexRangeError: there is no such dimension.
 
     >>> import minicnn as mc
     >>> x = mc.tensor([1.0, 2.0, 3.0, 4.0])
@@ -31,6 +36,15 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=_NOT_GIVEN)
 
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=_NOT_GIVEN):
     """The standard deviation, the root of `var`, which has the same arguments.
+
+    As ``torch.std``.
+
+    Args:
+        input, dim, unbiased, keepdim, correction: as for `var`.
+
+    Raises:
+        DtypeError: integers; or both `unbiased` and `correction`.
+        IndexRangeError: there is no such dimension.
 
     >>> import minicnn as mc
     >>> mc.std(mc.tensor([1.0, 3.0]), unbiased=False)
@@ -68,6 +82,17 @@ def logsumexp(input, dim, keepdim=False):
     """ln Σ eˣ over `dim` (an int or several), without overflow: a smooth maximum.
 
     Its gradient is the softmax of x (equation ``softmax``).
+
+    As ``torch.logsumexp``.
+
+    Args:
+        input: a floating-point tensor of any shape.
+        dim: an integer, or several.
+        keepdim: keep the dimensions, with size 1.
+
+    Raises:
+        DtypeError: not a tensor.
+        IndexRangeError: there is no such dimension.
 
     >>> import minicnn as mc
     >>> mc.logsumexp(mc.tensor([1000.0, 1000.0]), 0)

@@ -49,11 +49,21 @@ from minicnn.models.weights import build
 class AlexNet(nn.Module):
     """torchvision's AlexNet.
 
+
+    Shapes: (N, 3, H, W), H and W at least 63 → scores (N, num_classes).
+
+    Krizhevsky 2014, as in torchvision.
+
     Args:
         num_classes: the number of outputs.
         dropout: the share of inputs that the two hidden fully connected layers lose in training.
 
-    Shapes: (N, 3, H, W), H and W at least 63 → scores (N, num_classes).
+    Raises:
+        ShapeError: called on smaller images, or other channels.
+
+    >>> import minicnn as mc
+    >>> len(mc.models.AlexNet(num_classes=10).features)
+    13
     """
 
     def __init__(self, num_classes=1000, dropout=0.5):
@@ -93,6 +103,12 @@ class AlexNet(nn.Module):
 class AlexNetPaper(nn.Module):
     """The AlexNet of 2012: normalisation across maps, pools that overlap, one tower or two.
 
+
+    Shapes: (N, 3, 227, 227) → scores (N, num_classes).
+    Initial values, section 5: weights normal with deviation 0.01; biases 1 in the convolutions 2, 4
+    and 5 and in the hidden fully connected layers, whose ReLUs so begin with something to pass on,
+    0 elsewhere.
+
     Args:
         num_classes: the number of outputs.
         groups: 2 for the paper's two towers, each on a GPU of its own, which meet only in the third
@@ -101,10 +117,13 @@ class AlexNetPaper(nn.Module):
             says 224 and means one that gives 55 × 55.
         dropout: the share of outputs that the two hidden fully connected layers lose in training.
 
-    Shapes: (N, 3, 227, 227) → scores (N, num_classes).
-    Initial values, section 5: weights normal with deviation 0.01; biases 1 in the convolutions 2, 4
-    and 5 and in the hidden fully connected layers, whose ReLUs so begin with something to pass on,
-    0 elsewhere.
+    Raises:
+        ArgumentError: other groups than 1 and 2, or another padding than 0 and 2.
+        ShapeError: called on images of another size, or other channels.
+
+    >>> import minicnn as mc
+    >>> mc.models.AlexNetPaper(num_classes=10, groups=2).classifier[-1].out_features
+    10
     """
 
     def __init__(self, num_classes=1000, groups=1, padding=0, dropout=0.5):
@@ -160,11 +179,17 @@ def _normalisation():
 
 @register
 def alexnet(*, weights=None, progress=True, **options):
-    """torchvision's AlexNet; `weights` may be a file; the `options` are those of `AlexNet`."""
+    """torchvision's AlexNet; `weights` may be a file; the `options` are those of `AlexNet`.
+
+    61,100,840 parameters. Krizhevsky 2014, "One weird trick"; torchvision's ``alexnet``.
+    """
     return build(AlexNet, "alexnet", weights, progress, **options)
 
 
 @register
 def alexnet_paper(*, weights=None, progress=True, **options):
-    """The AlexNet of the paper; `weights` may be a file; `options` as `AlexNetPaper`."""
+    """The AlexNet of the paper; `weights` may be a file; `options` as `AlexNetPaper`.
+
+    62,378,344 parameters. Krizhevsky, Sutskever & Hinton 2012, section 3.
+    """
     return build(AlexNetPaper, "alexnet_paper", weights, progress, **options)

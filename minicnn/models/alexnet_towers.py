@@ -21,15 +21,20 @@ REACH = 2  # how many maps to either side a window of local response normalisati
 class AlexNetTowers(nn.Module):
     """`AlexNetPaper` with two towers, each on a device of its own; minicnn's own.
 
-    Args:
-        devices: of the first and the second tower.
-        num_classes, padding, dropout: as `AlexNetPaper`.
 
     Shapes: (N, 3, 227, 227), on any device → scores (N, num_classes), on the first. The initial
     values are those of ``AlexNetPaper(groups=2)`` with the same seed; `take` copies its weights.
 
+    Args:
+        devices: of the first and the second tower.
+        num_classes, padding, dropout: as `AlexNetPaper`.
+
     Raises:
         DeviceError: a device that is not there. ArgumentError: not two devices.
+
+    >>> towers = AlexNetTowers(num_classes=10, devices=("cpu", "cpu"))
+    >>> sum(p.numel() for p in towers.parameters())
+    56909194
     """
 
     def __init__(self, num_classes=1000, padding=0, dropout=0.5, devices=("cuda:0", "cuda:1")):

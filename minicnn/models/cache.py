@@ -11,6 +11,8 @@ from minicnn.data.download import fetch
 def weights_folder():
     """Where downloaded weights are put: ``$MINICNN_HOME/weights``, or ``~/.cache/minicnn/weights``.
 
+    minicnn's own; the folder need not be there yet, and nothing is raised.
+
     >>> weights_folder().name
     'weights'
     """

@@ -10,10 +10,15 @@ from minicnn.checks import ArgumentError
 class CompoundScale(NamedTuple):
     """By what depth, width and image size are multiplied, and what that costs.
 
+    What `compound_scale` gives, a tuple; nothing is raised (equation ``compound-scaling``).
+
     Attributes:
         depth, width, resolution: α^φ, β^φ and γ^φ.
         flops_per_step: α·β²·γ², which is to be about 2.
         flops: (α·β²·γ²)^φ, by what the multiplications grow.
+
+    >>> compound_scale(2).depth
+    1.44
     """
 
     depth: float

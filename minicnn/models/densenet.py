@@ -105,6 +105,11 @@ class Transition(nn.Sequential):
 class DenseNet(nn.Module):
     """A DenseNet-BC.
 
+
+    Shapes: (N, 3, H, W), H and W at least 29 → scores (N, num_classes).
+
+    Huang et al. 2017.
+
     Args:
         growth_rate: k, the maps that each layer adds.
         block_config: the number of layers in each block.
@@ -115,7 +120,12 @@ class DenseNet(nn.Module):
         memory_efficient: must be False: torchvision's True computes the 1×1 convolutions' inputs
             again on the way back to save memory, which minicnn cannot.
 
-    Shapes: (N, 3, H, W), H and W at least 29 → scores (N, num_classes).
+    Raises:
+        ArgumentError: `memory_efficient` is True.
+        ShapeError: called on smaller images, or other channels.
+
+    >>> DenseNet(growth_rate=4, block_config=(2, 2), num_classes=10).classifier.in_features
+    44
     """
 
     def __init__(
@@ -175,27 +185,39 @@ def _densenet(name, weights, progress, options, **kind):
 
 @register
 def densenet121(*, weights=None, progress=True, **options):
-    """DenseNet-121; the `options` are those of `DenseNet` after `num_init_features`."""
+    """DenseNet-121; the `options` are those of `DenseNet` after `num_init_features`.
+
+    7,978,856 parameters. Huang et al. 2017, table 1.
+    """
     kind = {"growth_rate": 32, "block_config": (6, 12, 24, 16), "num_init_features": 64}
     return _densenet("densenet121", weights, progress, options, **kind)
 
 
 @register
 def densenet161(*, weights=None, progress=True, **options):
-    """DenseNet-161; the `options` are those of `DenseNet` after `num_init_features`."""
+    """DenseNet-161; the `options` are those of `DenseNet` after `num_init_features`.
+
+    28,681,000 parameters. Huang et al. 2017, table 1.
+    """
     kind = {"growth_rate": 48, "block_config": (6, 12, 36, 24), "num_init_features": 96}
     return _densenet("densenet161", weights, progress, options, **kind)
 
 
 @register
 def densenet169(*, weights=None, progress=True, **options):
-    """DenseNet-169; the `options` are those of `DenseNet` after `num_init_features`."""
+    """DenseNet-169; the `options` are those of `DenseNet` after `num_init_features`.
+
+    14,149,480 parameters. Huang et al. 2017, table 1.
+    """
     kind = {"growth_rate": 32, "block_config": (6, 12, 32, 32), "num_init_features": 64}
     return _densenet("densenet169", weights, progress, options, **kind)
 
 
 @register
 def densenet201(*, weights=None, progress=True, **options):
-    """DenseNet-201; the `options` are those of `DenseNet` after `num_init_features`."""
+    """DenseNet-201; the `options` are those of `DenseNet` after `num_init_features`.
+
+    20,013,928 parameters. Huang et al. 2017, table 1.
+    """
     kind = {"growth_rate": 32, "block_config": (6, 12, 48, 32), "num_init_features": 64}
     return _densenet("densenet201", weights, progress, options, **kind)

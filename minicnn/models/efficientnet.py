@@ -71,6 +71,8 @@ class StageConfig:
 class MBConvConfig(StageConfig):
     """A stage of `MBConv` blocks: a row of table 1.
 
+    Tan & Le 2019. It only holds what it is given, and checks nothing: nothing is raised.
+
     Args:
         expand_ratio: maps inside a block over its input's.
         kernel: the size of the depthwise kernels.
@@ -79,6 +81,9 @@ class MBConvConfig(StageConfig):
         num_layers: the number of blocks.
         width_mult, depth_mult: multiply maps (rounded to multiples of 8) and blocks (rounded up).
         block: the class of the blocks; `MBConv` unless given.
+
+    >>> MBConvConfig(6, 3, 2, 16, 24, 2, width_mult=1.1, depth_mult=1.2).num_layers
+    3
     """
 
     def __init__(
@@ -132,6 +137,9 @@ class MBConv(ResidualBlock):
 
     SE's middle has a quarter of the maps of the block's *input*, not of the expanded ones.
 
+    Tan & Le 2019, table 1: the inverted residual of Sandler et al. 2018, with
+    squeeze-and-excitation.
+
     Args:
         cnf: an `MBConvConfig`.
         stochastic_depth_prob: the probability of dropping the branch.
@@ -140,6 +148,11 @@ class MBConv(ResidualBlock):
 
     Raises:
         ArgumentError: a stride other than 1 and 2.
+
+    >>> import minicnn as mc
+    >>> block = MBConv(MBConvConfig(6, 3, 2, 16, 24, 1), 0.0, nn.BatchNorm2d)
+    >>> block(mc.ones(1, 16, 8, 8)).shape
+    (1, 24, 4, 4)
     """
 
     def __init__(self, cnf, stochastic_depth_prob, norm_layer, se_layer=SqueezeExcitation):
@@ -163,6 +176,11 @@ class MBConv(ResidualBlock):
 class EfficientNet(nn.Module):
     """EfficientNet and EfficientNetV2 from their stages; `efficientnet_b0` … know the papers'.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    Tan & Le 2019.
+
     Args:
         inverted_residual_setting: a list of `MBConvConfig` and `FusedMBConvConfig`, one a stage.
         dropout: the probability of dropping before the last layer.
@@ -171,10 +189,11 @@ class EfficientNet(nn.Module):
         norm_layer: a function from a number of channels to a layer; `BatchNorm2d` unless given.
         last_channel: the maps of the last convolution; unless given, four times the last stage's.
 
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
-
     Raises:
         ArgumentError: no stages. DtypeError: stages of another type.
+
+    >>> EfficientNet([MBConvConfig(1, 3, 1, 32, 16, 1)], 0.2, num_classes=10).classifier[-1]
+    Linear(in_features=64, out_features=10, bias=True)
     """
 
     def __init__(
@@ -255,6 +274,8 @@ def _efficientnet_b(name, weights, progress, options):
 def efficientnet_b0(*, weights=None, progress=True, **options):
     """EfficientNet-B0; `weights` may be a file of weights, the `options` are `EfficientNet`'s.
 
+    5,288,548 parameters. Tan & Le 2019, table 1.
+
     >>> import minicnn as mc
     >>> sum(p.numel() for p in mc.models.efficientnet_b0().parameters())
     5288548
@@ -264,41 +285,62 @@ def efficientnet_b0(*, weights=None, progress=True, **options):
 
 @register
 def efficientnet_b1(*, weights=None, progress=True, **options):
-    """EfficientNet-B1, for images of 240 × 240; arguments as `efficientnet_b0`'s."""
+    """EfficientNet-B1, for images of 240 × 240; arguments as `efficientnet_b0`'s.
+
+    7,794,184 parameters. Tan & Le 2019, table 1.
+    """
     return _efficientnet_b("efficientnet_b1", weights, progress, options)
 
 
 @register
 def efficientnet_b2(*, weights=None, progress=True, **options):
-    """EfficientNet-B2, for images of 260 × 260; arguments as `efficientnet_b0`'s."""
+    """EfficientNet-B2, for images of 260 × 260; arguments as `efficientnet_b0`'s.
+
+    9,109,994 parameters. Tan & Le 2019, table 1.
+    """
     return _efficientnet_b("efficientnet_b2", weights, progress, options)
 
 
 @register
 def efficientnet_b3(*, weights=None, progress=True, **options):
-    """EfficientNet-B3, for images of 300 × 300; arguments as `efficientnet_b0`'s."""
+    """EfficientNet-B3, for images of 300 × 300; arguments as `efficientnet_b0`'s.
+
+    12,233,232 parameters. Tan & Le 2019, table 1.
+    """
     return _efficientnet_b("efficientnet_b3", weights, progress, options)
 
 
 @register
 def efficientnet_b4(*, weights=None, progress=True, **options):
-    """EfficientNet-B4, for images of 380 × 380; arguments as `efficientnet_b0`'s."""
+    """EfficientNet-B4, for images of 380 × 380; arguments as `efficientnet_b0`'s.
+
+    19,341,616 parameters. Tan & Le 2019, table 1.
+    """
     return _efficientnet_b("efficientnet_b4", weights, progress, options)
 
 
 @register
 def efficientnet_b5(*, weights=None, progress=True, **options):
-    """EfficientNet-B5, for images of 456 × 456; arguments as `efficientnet_b0`'s."""
+    """EfficientNet-B5, for images of 456 × 456; arguments as `efficientnet_b0`'s.
+
+    30,389,784 parameters. Tan & Le 2019, table 1.
+    """
     return _efficientnet_b("efficientnet_b5", weights, progress, options)
 
 
 @register
 def efficientnet_b6(*, weights=None, progress=True, **options):
-    """EfficientNet-B6, for images of 528 × 528; arguments as `efficientnet_b0`'s."""
+    """EfficientNet-B6, for images of 528 × 528; arguments as `efficientnet_b0`'s.
+
+    43,040,704 parameters. Tan & Le 2019, table 1.
+    """
     return _efficientnet_b("efficientnet_b6", weights, progress, options)
 
 
 @register
 def efficientnet_b7(*, weights=None, progress=True, **options):
-    """EfficientNet-B7, for images of 600 × 600; arguments as `efficientnet_b0`'s."""
+    """EfficientNet-B7, for images of 600 × 600; arguments as `efficientnet_b0`'s.
+
+    66,347,960 parameters. Tan & Le 2019, table 1.
+    """
     return _efficientnet_b("efficientnet_b7", weights, progress, options)

@@ -47,7 +47,17 @@ from minicnn.models.registry import register
 from minicnn.nn import functional as F
 
 GoogLeNetOutputs = namedtuple("GoogLeNetOutputs", ["logits", "aux_logits2", "aux_logits1"])
-GoogLeNetOutputs.__doc__ = "What GoogLeNet gives in training: scores, and those of the heads."
+GoogLeNetOutputs.__doc__ = """What GoogLeNet gives in training: scores, and those of the heads.
+
+As in torchvision, a tuple. It checks nothing, and raises nothing.
+
+Args:
+    logits: the scores that count, a tensor (N, classes).
+    aux_logits2, aux_logits1: those of the upper and the lower head; None without heads.
+
+>>> GoogLeNetOutputs(1, 2, 3).logits
+1
+"""
 
 # input maps; 1×1; 1×1 → 3×3; 1×1 → 5×5; 1×1 behind the pool (table 1 of the paper)
 MODULES = {
@@ -108,6 +118,12 @@ class InceptionAux(nn.Module):
 class GoogLeNet(nn.Module):
     """GoogLeNet, torchvision's.
 
+
+    Shapes: (N, 3, 224, 224), at least 15 × 15 → scores (N, num_classes); in training, with heads,
+    `GoogLeNetOutputs`, for which `auxiliary_loss` computes the loss.
+
+    Szegedy et al. 2014.
+
     Args:
         num_classes: the number of outputs.
         aux_logits: whether there are auxiliary heads.
@@ -117,8 +133,11 @@ class GoogLeNet(nn.Module):
             means True; False leaves the layers' own.
         dropout, dropout_aux: of the last layer, and of the heads.
 
-    Shapes: (N, 3, 224, 224), at least 15 × 15 → scores (N, num_classes); in training, with heads,
-    `GoogLeNetOutputs`, for which `auxiliary_loss` computes the loss.
+    Raises:
+        ShapeError: called on smaller images, or other channels.
+
+    >>> GoogLeNet(num_classes=10, aux_logits=False, init_weights=False).fc.in_features
+    1024
     """
 
     def __init__(
@@ -182,6 +201,8 @@ def googlenet(*, weights=None, progress=True, **options):
     With `weights`, a name or a file, ``transform_input`` is True unless given (give False for a
     network that you trained without), and the auxiliary heads are dropped unless
     ``aux_logits=True`` is given (the published ones are untrained).
+
+    13,004,888 parameters. Szegedy et al. 2014, as torchvision has it.
     """
     return build_with_heads(
         GoogLeNet, "googlenet", ("aux1", "aux2"), False, weights, progress, options

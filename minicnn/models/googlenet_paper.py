@@ -95,6 +95,15 @@ class NaiveInception(Branches):
     The pool hands on all the maps it receives, so that modules grow from one to the next:
     (N, in_channels, H, W) → (N, ch1x1 + ch3x3 + ch5x5 + in_channels, H, W).
 
+    Szegedy et al. 2014.
+
+    Args:
+        in_channels: the maps it reads.
+        ch1x1, ch3x3, ch5x5: the maps of its branches.
+
+    Raises:
+        ShapeError: called on other shapes.
+
     >>> import minicnn as mc
     >>> NaiveInception(192, 64, 128, 32)(mc.zeros(1, 192, 28, 28)).shape
     (1, 416, 28, 28)
@@ -132,6 +141,12 @@ class GoogLeNetPaper(nn.Module):
     weights begin: as in the version published with Caffe, with Glorot's uniform distribution and
     biases of 0.2 (of 0 where scores are computed).
 
+
+    Shapes: (N, 3, 224, 224), at least 31 × 31 → scores (N, num_classes). In training, with heads,
+    `GoogLeNetOutputs`, from images of 223 … 270 pixels a side: others do not pool to 4 × 4.
+
+    Szegedy et al. 2014.
+
     Args:
         num_classes: the number of outputs.
         aux_logits: whether there are auxiliary heads.
@@ -139,8 +154,11 @@ class GoogLeNetPaper(nn.Module):
         batch_norm: batch norm behind every convolution in place of its bias: 13,385,816 parameters.
             False is the network of 2014: 13,378,280.
 
-    Shapes: (N, 3, 224, 224), at least 31 × 31 → scores (N, num_classes). In training, with heads,
-    `GoogLeNetOutputs`, from images of 223 … 270 pixels a side: others do not pool to 4 × 4.
+    Raises:
+        ShapeError: called on images of other sizes, or other channels.
+
+    >>> GoogLeNetPaper(num_classes=10, aux_logits=False).fc.in_features
+    1024
     """
 
     def __init__(
@@ -212,5 +230,8 @@ def _check_for_heads(x):
 
 @register
 def googlenet_paper(*, weights=None, progress=True, **options):
-    """The paper's GoogLeNet; `weights` may be a file, the `options` are those of the class."""
+    """The paper's GoogLeNet; `weights` may be a file, the `options` are those of the class.
+
+    13,385,816 parameters. Szegedy et al. 2014, table 1.
+    """
     return build(GoogLeNetPaper, "googlenet_paper", weights, progress, **options)

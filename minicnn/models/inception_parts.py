@@ -144,6 +144,9 @@ def auxiliary_loss(outputs, target, weight=0.3, criterion=F.cross_entropy):
     Returns:
         The loss, a tensor of one element.
 
+    Raises:
+        DtypeError: `outputs` holds no tensors.
+
     >>> import minicnn as mc
     >>> from minicnn.models import GoogLeNetOutputs
     >>> scores = GoogLeNetOutputs(mc.zeros(1, 10), mc.zeros(1, 10), mc.zeros(1, 10))

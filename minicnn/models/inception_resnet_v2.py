@@ -169,6 +169,11 @@ class Block8(ScaledResidual):
 class InceptionResnetV2(nn.Module):
     """Inception-ResNet v2.
 
+
+    Shapes: (N, in_chans, 299, 299), at least 75 × 75 → scores (N, num_classes).
+
+    Szegedy et al. 2016.
+
     Args:
         num_classes: the number of outputs; 0 leaves the pooled maps (N, 1536) as they are.
         in_chans: the channels of the images.
@@ -176,7 +181,12 @@ class InceptionResnetV2(nn.Module):
         global_pool: ``"avg"``, ``"max"``, ``"avgmax"`` (the mean of both) or ``"catavgmax"`` (both
             side by side).
 
-    Shapes: (N, in_chans, 299, 299), at least 75 × 75 → scores (N, num_classes).
+    Raises:
+        ArgumentError: another pooling.
+        ShapeError: called on smaller images, or other channels.
+
+    >>> InceptionResnetV2(num_classes=10, global_pool="catavgmax").classif.in_features
+    3072
     """
 
     def __init__(self, num_classes=1000, in_chans=3, drop_rate=0.0, global_pool="avg"):
@@ -214,5 +224,8 @@ class InceptionResnetV2(nn.Module):
 
 @register
 def inception_resnet_v2(*, weights=None, progress=True, **options):
-    """Inception-ResNet v2; `weights` may be a file, the `options` are those of the class."""
+    """Inception-ResNet v2; `weights` may be a file, the `options` are those of the class.
+
+    55,843,464 parameters. Szegedy et al. 2016, figures 15 to 19, as timm has it.
+    """
     return build(InceptionResnetV2, "inception_resnet_v2", weights, progress, **options)

@@ -43,7 +43,17 @@ from minicnn.models.registry import register
 from minicnn.nn import functional as F
 
 InceptionOutputs = namedtuple("InceptionOutputs", ["logits", "aux_logits"])
-InceptionOutputs.__doc__ = "What Inception v3 gives in training: scores, and those of the head."
+InceptionOutputs.__doc__ = """What Inception v3 gives in training: scores, and those of the head.
+
+As in torchvision, a tuple. It checks nothing, and raises nothing.
+
+Args:
+    logits: the scores that count, a tensor (N, classes).
+    aux_logits: those of the head; None without one.
+
+>>> InceptionOutputs(1, 2).logits
+1
+"""
 
 SMALLEST = 75  # with it, Mixed_7a receives 3 × 3
 SMALLEST_IN_TRAINING = 299  # with it, the head pools 17 × 17 maps to the 5 × 5 of its kernels
@@ -175,6 +185,12 @@ class InceptionV3Aux(nn.Module):
 class Inception3(nn.Module):
     """Inception v3.
 
+
+    Shapes: (N, 3, 299, 299), at least 75 × 75 → scores (N, num_classes); in training, with the
+    head, `InceptionOutputs`, from images of at least 299 × 299.
+
+    Szegedy et al. 2015, "Rethinking the Inception architecture for computer vision".
+
     Args:
         num_classes: the number of outputs.
         aux_logits: whether there is an auxiliary head.
@@ -184,8 +200,11 @@ class Inception3(nn.Module):
             where the head computes its scores); None means True; False leaves the layers' own.
         dropout: of the last layer.
 
-    Shapes: (N, 3, 299, 299), at least 75 × 75 → scores (N, num_classes); in training, with the
-    head, `InceptionOutputs`, from images of at least 299 × 299.
+    Raises:
+        ShapeError: called on smaller images, or other channels.
+
+    >>> Inception3(num_classes=10, aux_logits=False, init_weights=False).fc.in_features
+    2048
     """
 
     def __init__(
@@ -257,6 +276,8 @@ def inception_v3(*, weights=None, progress=True, **options):
     With `weights`, a name or a file, ``transform_input`` is True unless given (give False for a
     network that you trained without); the auxiliary head is loaded too, and dropped with
     ``aux_logits=False``.
+
+    27,161,264 parameters. Szegedy et al. 2015, table 1, as torchvision has it.
     """
     return build_with_heads(
         Inception3, "inception_v3", ("AuxLogits",), True, weights, progress, options

@@ -181,6 +181,11 @@ class InceptionC(nn.Module):
 class InceptionV4(nn.Module):
     """Inception v4.
 
+
+    Shapes: (N, in_chans, 299, 299), at least 75 × 75 → scores (N, num_classes).
+
+    Szegedy et al. 2016.
+
     Args:
         num_classes: the number of outputs; 0 leaves the pooled maps (N, 1536) as they are.
         in_chans: the channels of the images.
@@ -188,7 +193,12 @@ class InceptionV4(nn.Module):
         global_pool: ``"avg"``, ``"max"``, ``"avgmax"`` (the mean of both) or ``"catavgmax"`` (both
             side by side).
 
-    Shapes: (N, in_chans, 299, 299), at least 75 × 75 → scores (N, num_classes).
+    Raises:
+        ArgumentError: another pooling.
+        ShapeError: called on smaller images, or other channels.
+
+    >>> InceptionV4(num_classes=10).last_linear.in_features
+    1536
     """
 
     def __init__(self, num_classes=1000, in_chans=3, drop_rate=0.0, global_pool="avg"):
@@ -219,5 +229,8 @@ class InceptionV4(nn.Module):
 
 @register
 def inception_v4(*, weights=None, progress=True, **options):
-    """Inception v4; `weights` may be a file, the `options` are those of `InceptionV4`."""
+    """Inception v4; `weights` may be a file, the `options` are those of `InceptionV4`.
+
+    42,679,816 parameters. Szegedy et al. 2016, figure 9, as timm has it.
+    """
     return build(InceptionV4, "inception_v4", weights, progress, **options)

@@ -26,6 +26,11 @@ _POOLS = {"mean": nn.AvgPool2d, "max": nn.MaxPool2d}
 class LeNet5(nn.Module):
     """LeNet-5 as the texts draw it: full connections from map to map, a softmax at the end.
 
+
+    Shapes: (N, in_channels, 28, 28) → scores (N, num_classes).
+
+    LeCun et al. 1998, section II.B.
+
     Args:
         num_classes: the number of outputs.
         activation: ``"tanh"`` (the paper's), ``"sigmoid"`` or ``"relu"``.
@@ -33,7 +38,9 @@ class LeNet5(nn.Module):
         padding: of the first convolution: 2 for images of 28 × 28, 0 for 32 × 32.
         in_channels: 1 for grey images.
 
-    Shapes: (N, in_channels, 28, 28) → scores (N, num_classes).
+    Raises:
+        ArgumentError: another activation or pooling.
+        ShapeError: called on images of other sizes or channels.
 
     >>> import minicnn as mc
     >>> sum(p.numel() for p in mc.models.lenet5().parameters())
@@ -71,5 +78,8 @@ class LeNet5(nn.Module):
 
 @register
 def lenet5(*, weights=None, progress=True, **options):
-    """LeNet-5; `weights` may be a file of weights, the `options` are those of `LeNet5`."""
+    """LeNet-5; `weights` may be a file of weights, the `options` are those of `LeNet5`.
+
+    61,706 parameters. LeCun et al. 1998, section II.B.
+    """
     return build(LeNet5, "lenet5", weights, progress, **options)

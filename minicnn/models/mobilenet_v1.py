@@ -81,6 +81,11 @@ class DepthwiseSeparable(nn.Module):
 class MobileNetV1(nn.Module):
     """MobileNet: a convolution, 13 depthwise-separable blocks, the mean of each map, one layer.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    Howard et al. 2017.
+
     Args:
         num_classes: the number of outputs.
         width_mult: the width α; the paper has 1, 0.75, 0.5 and 0.25. Numbers of maps are rounded
@@ -90,7 +95,9 @@ class MobileNetV1(nn.Module):
         dropout: the probability of dropping before the last layer; the paper has none.
         norm_layer: a function from a number of channels to a layer; `BatchNorm2d` unless given.
 
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
+    Raises:
+        ArgumentError: a width that is not positive.
+        ShapeError: called on images of other channels.
 
     >>> import minicnn as mc
     >>> sum(p.numel() for p in mc.models.mobilenet_v1(width_mult=0.25).parameters())
@@ -129,5 +136,8 @@ class MobileNetV1(nn.Module):
 
 @register
 def mobilenet_v1(*, weights=None, progress=True, **options):
-    """MobileNetV1; `weights` may be a file of weights, the `options` are those of `MobileNetV1`."""
+    """MobileNetV1; `weights` may be a file of weights, the `options` are those of `MobileNetV1`.
+
+    4,231,976 parameters. Howard et al. 2017, table 1.
+    """
     return build(MobileNetV1, "mobilenet_v1", weights, progress, **options)

@@ -88,6 +88,11 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """MobileNetV2: 17 inverted residuals between two convolutions, the mean of each map, one layer.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    Sandler et al. 2018.
+
     Args:
         num_classes: the number of outputs.
         width_mult: multiplies all numbers of maps; below 1 not that of the last convolution.
@@ -97,8 +102,6 @@ class MobileNetV2(nn.Module):
         block: the class of the blocks; `InvertedResidual` unless given.
         norm_layer: a function from a number of channels to a layer; `BatchNorm2d` unless given.
         dropout: the probability of dropping before the last layer.
-
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
 
     Raises:
         ArgumentError: an `inverted_residual_setting` without rows of four numbers.
@@ -156,5 +159,8 @@ class MobileNetV2(nn.Module):
 
 @register
 def mobilenet_v2(*, weights=None, progress=True, **options):
-    """MobileNetV2; `weights` may be a file of weights, the `options` are those of `MobileNetV2`."""
+    """MobileNetV2; `weights` may be a file of weights, the `options` are those of `MobileNetV2`.
+
+    3,504,872 parameters. Sandler et al. 2018, table 2.
+    """
     return build(MobileNetV2, "mobilenet_v2", weights, progress, **options)

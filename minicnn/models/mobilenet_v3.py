@@ -148,6 +148,11 @@ class InvertedResidual(nn.Module):
 class MobileNetV3(nn.Module):
     """MobileNetV3 from the rows of its table; `mobilenet_v3_large` and `_small` know the paper's.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    Howard et al. 2019.
+
     Args:
         inverted_residual_setting: a list of `InvertedResidualConfig`, one a block.
         last_channel: the outputs of the first fully connected layer.
@@ -157,10 +162,13 @@ class MobileNetV3(nn.Module):
             with eps 0.001 and momentum 0.01.
         dropout: the probability of dropping before the last layer.
 
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
-
     Raises:
         ArgumentError: no rows. DtypeError: rows of another type.
+
+    >>> import minicnn as mc
+    >>> model = mc.models.mobilenet_v3_small(num_classes=10)
+    >>> type(model).__name__, len(model.features)
+    ('MobileNetV3', 13)
     """
 
     def __init__(
@@ -265,12 +273,11 @@ def _mobilenet_v3(name, blocks, last_channel, weights, progress, options):
 def mobilenet_v3_large(*, weights=None, progress=True, **options):
     """MobileNetV3-Large, table 1.
 
-    Args:
-        weights: may be a file of weights.
-        progress: whether a download shows its progress.
-        options: ``width_mult`` multiplies all numbers of maps; ``reduced_tail=True`` halves them in
-            the last stage and ``dilated=True`` keeps its size with a dilation of 2 for a stride of
-            2 (for detection and segmentation, section 6.3); those of `MobileNetV3`.
+    5,483,032 parameters. Howard et al. 2019, tables 1 and 2.
+
+    The options ``width_mult`` multiplies all numbers of maps, ``reduced_tail=True`` halves them in
+    the last stage, and ``dilated=True`` keeps its size, with a dilation of 2 for a stride of 2 (for
+    detection and segmentation, section 6.3); the others are those of `MobileNetV3`.
 
     >>> import minicnn as mc
     >>> mc.models.mobilenet_v3_large(num_classes=10).classifier[-1].in_features
@@ -281,5 +288,8 @@ def mobilenet_v3_large(*, weights=None, progress=True, **options):
 
 @register
 def mobilenet_v3_small(*, weights=None, progress=True, **options):
-    """MobileNetV3-Small, table 2; arguments as `mobilenet_v3_large`'s."""
+    """MobileNetV3-Small, table 2; arguments as `mobilenet_v3_large`'s.
+
+    2,542,856 parameters. Howard et al. 2019, tables 1 and 2.
+    """
     return _mobilenet_v3("mobilenet_v3_small", _small, 1024, weights, progress, options)

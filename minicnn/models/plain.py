@@ -54,11 +54,20 @@ class PlainBlock(nn.Module):
 class PlainNet(nn.Module):
     """A plain network of four stages.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    He et al. 2016, figure 3.
+
     Args:
         layers: the number of blocks in each stage.
         num_classes: the number of outputs.
 
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
+    Raises:
+        ShapeError: called on images of other channels than 3.
+
+    >>> len(PlainNet([2, 2, 2, 2], num_classes=10).layer4)
+    2
     """
 
     def __init__(self, layers, num_classes=1000):
@@ -90,12 +99,22 @@ def _stage(inplanes, planes, blocks, stride):
 class CifarPlainNet(CifarResNet):
     """A plain network of three stages, for small images.
 
+
+    Shapes: (N, in_channels, H, W) → scores (N, num_classes).
+
+    He et al. 2016, section 4.2.
+
     Args:
         depth: 6n + 2, the number of layers with weights.
         num_classes: the number of outputs.
         in_channels: 1 for grey images.
 
-    Shapes: (N, in_channels, H, W) → scores (N, num_classes).
+    Raises:
+        ArgumentError: a depth that is not 6n + 2.
+        ShapeError: called on images of other channels.
+
+    >>> len(CifarPlainNet(20).layer1)
+    3
     """
 
     def __init__(self, depth, num_classes=10, in_channels=3):
@@ -107,41 +126,62 @@ class CifarPlainNet(CifarResNet):
 
 @register
 def plain18(*, weights=None, progress=True, **options):
-    """`resnet18` without shortcuts; the `options` are those of `PlainNet` after `layers`."""
+    """`resnet18` without shortcuts; the `options` are those of `PlainNet` after `layers`.
+
+    11,515,688 parameters. He et al. 2016, figure 3.
+    """
     return build(PlainNet, "plain18", weights, progress, layers=(2, 2, 2, 2), **options)
 
 
 @register
 def plain34(*, weights=None, progress=True, **options):
-    """`resnet34` without shortcuts; the `options` are those of `PlainNet` after `layers`."""
+    """`resnet34` without shortcuts; the `options` are those of `PlainNet` after `layers`.
+
+    21,623,848 parameters. He et al. 2016, figure 3.
+    """
     return build(PlainNet, "plain34", weights, progress, layers=(3, 4, 6, 3), **options)
 
 
 @register
 def plain20(*, weights=None, progress=True, **options):
-    """`resnet20` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`."""
+    """`resnet20` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`.
+
+    269,722 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarPlainNet, "plain20", weights, progress, depth=20, **options)
 
 
 @register
 def plain32(*, weights=None, progress=True, **options):
-    """`resnet32` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`."""
+    """`resnet32` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`.
+
+    464,154 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarPlainNet, "plain32", weights, progress, depth=32, **options)
 
 
 @register
 def plain44(*, weights=None, progress=True, **options):
-    """`resnet44` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`."""
+    """`resnet44` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`.
+
+    658,586 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarPlainNet, "plain44", weights, progress, depth=44, **options)
 
 
 @register
 def plain56(*, weights=None, progress=True, **options):
-    """`resnet56` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`."""
+    """`resnet56` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`.
+
+    853,018 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarPlainNet, "plain56", weights, progress, depth=56, **options)
 
 
 @register
 def plain110(*, weights=None, progress=True, **options):
-    """`resnet110` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`."""
+    """`resnet110` without shortcuts; the `options` are those of `CifarPlainNet` after `depth`.
+
+    1,727,962 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarPlainNet, "plain110", weights, progress, depth=110, **options)

@@ -24,12 +24,17 @@ from minicnn.serialization import load
 class Weights:
     """What is known of published weights.
 
+    As ``torchvision.models.Weights``. It only holds what it is given: nothing is raised.
+
     Attributes:
         url: where they are.
         transforms: a function without arguments that gives their preprocessing.
         meta: ``categories`` (the names of the classes), ``num_params``, ``min_size``, ``recipe``,
             and as in torchvision ``_metrics`` (accuracies), ``_ops`` (10⁹ multiplications an image)
             and ``_file_size`` (MB).
+
+    >>> get_weight("ResNet18_Weights.DEFAULT").value.meta["num_params"]
+    11689512
     """
 
     url: str
@@ -38,7 +43,17 @@ class Weights:
 
 
 class WeightsEnum(enum.Enum):
-    """An enumeration of the weights of one network; each value is a `Weights`."""
+    """An enumeration of the weights of one network; each value is a `Weights`.
+
+    As ``torchvision.models.WeightsEnum``; `models.get_model_weights` gives that of a network.
+
+    Raises:
+        ValueError: called with what is none of its values.
+
+    >>> import minicnn as mc
+    >>> mc.models.ResNet18_Weights.DEFAULT is mc.models.ResNet18_Weights.IMAGENET1K_V1
+    True
+    """
 
     @classmethod
     def verify(cls, obj):
@@ -146,6 +161,8 @@ def __getattr__(name):
 def get_model_weights(name):
     """The enumeration of the weights that are published for a network.
 
+    As ``torchvision.models.get_model_weights``.
+
     Args:
         name: its name, or the function that builds it.
 
@@ -169,6 +186,11 @@ def get_model_weights(name):
 
 def get_weight(name):
     """The member of an enumeration of weights by its full name.
+
+    As ``torchvision.models.get_weight``.
+
+    Args:
+        name: a string, ``"Enumeration.MEMBER"``.
 
     Raises:
         ArgumentError: there is none.

@@ -145,6 +145,11 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """A residual network of four stages.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    He et al. 2016, table 1.
+
     Args:
         block: `BasicBlock` or `Bottleneck`.
         layers: the number of blocks in each stage.
@@ -156,7 +161,12 @@ class ResNet(nn.Module):
             dilated kernels in place of the stride (for segmentation); bottlenecks only.
         norm_layer: makes the normalisation of a number of maps; None: `BatchNorm2d`.
 
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
+    Raises:
+        ArgumentError: another `block`; dilation with basic blocks.
+        ShapeError: called on images of other channels.
+
+    >>> ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10).fc.in_features
+    512
     """
 
     def __init__(
@@ -231,14 +241,20 @@ class ResNet(nn.Module):
 
 @register
 def resnet18(*, weights=None, progress=True, **options):
-    """ResNet-18; the `options` are those of `ResNet` after `layers`."""
+    """ResNet-18; the `options` are those of `ResNet` after `layers`.
+
+    11,689,512 parameters. He et al. 2016, table 1.
+    """
     layers = (2, 2, 2, 2)
     return build(ResNet, "resnet18", weights, progress, block=BasicBlock, layers=layers, **options)
 
 
 @register
 def resnet34(*, weights=None, progress=True, **options):
-    """ResNet-34; the `options` are those of `ResNet` after `layers`."""
+    """ResNet-34; the `options` are those of `ResNet` after `layers`.
+
+    21,797,672 parameters. He et al. 2016, table 1.
+    """
     layers = (3, 4, 6, 3)
     return build(ResNet, "resnet34", weights, progress, block=BasicBlock, layers=layers, **options)
 
@@ -253,52 +269,76 @@ def _of_bottlenecks(name, layers, weights, progress, options, **more):
 
 @register
 def resnet50(*, weights=None, progress=True, **options):
-    """ResNet-50; the `options` are those of `ResNet` after `layers`."""
+    """ResNet-50; the `options` are those of `ResNet` after `layers`.
+
+    25,557,032 parameters. He et al. 2016, table 1.
+    """
     return _of_bottlenecks("resnet50", (3, 4, 6, 3), weights, progress, options)
 
 
 @register
 def resnet101(*, weights=None, progress=True, **options):
-    """ResNet-101; the `options` are those of `ResNet` after `layers`."""
+    """ResNet-101; the `options` are those of `ResNet` after `layers`.
+
+    44,549,160 parameters. He et al. 2016, table 1.
+    """
     return _of_bottlenecks("resnet101", (3, 4, 23, 3), weights, progress, options)
 
 
 @register
 def resnet152(*, weights=None, progress=True, **options):
-    """ResNet-152; the `options` are those of `ResNet` after `layers`."""
+    """ResNet-152; the `options` are those of `ResNet` after `layers`.
+
+    60,192,808 parameters. He et al. 2016, table 1.
+    """
     return _of_bottlenecks("resnet152", (3, 8, 36, 3), weights, progress, options)
 
 
 @register
 def resnext50_32x4d(*, weights=None, progress=True, **options):
-    """ResNeXt-50 with 32 groups of 4 maps; the `options` are those of `ResNet` after `layers`."""
+    """ResNeXt-50 with 32 groups of 4 maps; the `options` are those of `ResNet` after `layers`.
+
+    25,028,904 parameters. Xie et al. 2017, table 1.
+    """
     kind = {"groups": 32, "width_per_group": 4}
     return _of_bottlenecks("resnext50_32x4d", (3, 4, 6, 3), weights, progress, options, **kind)
 
 
 @register
 def resnext101_32x8d(*, weights=None, progress=True, **options):
-    """ResNeXt-101 with 32 groups of 8 maps; the `options` are those of `ResNet` after `layers`."""
+    """ResNeXt-101 with 32 groups of 8 maps; the `options` are those of `ResNet` after `layers`.
+
+    88,791,336 parameters. Xie et al. 2017, table 1.
+    """
     kind = {"groups": 32, "width_per_group": 8}
     return _of_bottlenecks("resnext101_32x8d", (3, 4, 23, 3), weights, progress, options, **kind)
 
 
 @register
 def resnext101_64x4d(*, weights=None, progress=True, **options):
-    """ResNeXt-101 with 64 groups of 4 maps; the `options` are those of `ResNet` after `layers`."""
+    """ResNeXt-101 with 64 groups of 4 maps; the `options` are those of `ResNet` after `layers`.
+
+    83,455,272 parameters. Xie et al. 2017, table 1.
+    """
     kind = {"groups": 64, "width_per_group": 4}
     return _of_bottlenecks("resnext101_64x4d", (3, 4, 23, 3), weights, progress, options, **kind)
 
 
 @register
 def wide_resnet50_2(*, weights=None, progress=True, **options):
-    """ResNet-50, its 3×3 convolutions twice as wide; `options` of `ResNet` after `layers`."""
+    """ResNet-50, its 3×3 convolutions twice as wide; `options` of `ResNet` after `layers`.
+
+    68,883,240 parameters. Zagoruyko & Komodakis 2016.
+    """
     kind = {"width_per_group": 128}
     return _of_bottlenecks("wide_resnet50_2", (3, 4, 6, 3), weights, progress, options, **kind)
 
 
 @register
 def wide_resnet101_2(*, weights=None, progress=True, **options):
-    """ResNet-101, its 3×3 convolutions twice as wide; `options` of `ResNet` after `layers`."""
+    """ResNet-101, its 3×3 convolutions twice as wide; `options` of `ResNet` after `layers`.
+
+    126,886,696 parameters. Zagoruyko & Komodakis 2016.
+    """
     kind = {"width_per_group": 128}
     return _of_bottlenecks("wide_resnet101_2", (3, 4, 23, 3), weights, progress, options, **kind)

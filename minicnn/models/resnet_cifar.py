@@ -93,13 +93,20 @@ class CifarBlock(nn.Module):
 class CifarResNet(nn.Module):
     """A residual network of three stages.
 
+
+    Shapes: (N, in_channels, H, W) → scores (N, num_classes).
+
+    He et al. 2016, section 4.2.
+
     Args:
         depth: 6n + 2, the number of layers with weights.
         num_classes: the number of outputs.
         shortcut: ``"A"`` (zeros, the paper's choice here) or ``"B"`` (projection).
         in_channels: 1 for grey images.
 
-    Shapes: (N, in_channels, H, W) → scores (N, num_classes).
+    Raises:
+        ArgumentError: a depth that is not 6n + 2, or another shortcut.
+        ShapeError: called on images of other channels.
 
     >>> import minicnn as mc
     >>> sum(p.numel() for p in mc.models.resnet20(shortcut="B").parameters())
@@ -145,35 +152,53 @@ class CifarResNet(nn.Module):
 
 @register
 def resnet20(*, weights=None, progress=True, **options):
-    """20 layers, for small images; the `options` are those of `CifarResNet` after `depth`."""
+    """20 layers, for small images; the `options` are those of `CifarResNet` after `depth`.
+
+    269,722 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarResNet, "resnet20", weights, progress, depth=20, **options)
 
 
 @register
 def resnet32(*, weights=None, progress=True, **options):
-    """32 layers, for small images; the `options` are those of `CifarResNet` after `depth`."""
+    """32 layers, for small images; the `options` are those of `CifarResNet` after `depth`.
+
+    464,154 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarResNet, "resnet32", weights, progress, depth=32, **options)
 
 
 @register
 def resnet44(*, weights=None, progress=True, **options):
-    """44 layers, for small images; the `options` are those of `CifarResNet` after `depth`."""
+    """44 layers, for small images; the `options` are those of `CifarResNet` after `depth`.
+
+    658,586 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarResNet, "resnet44", weights, progress, depth=44, **options)
 
 
 @register
 def resnet56(*, weights=None, progress=True, **options):
-    """56 layers, for small images; the `options` are those of `CifarResNet` after `depth`."""
+    """56 layers, for small images; the `options` are those of `CifarResNet` after `depth`.
+
+    853,018 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarResNet, "resnet56", weights, progress, depth=56, **options)
 
 
 @register
 def resnet110(*, weights=None, progress=True, **options):
-    """110 layers, for small images; the `options` are those of `CifarResNet` after `depth`."""
+    """110 layers, for small images; the `options` are those of `CifarResNet` after `depth`.
+
+    1,727,962 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarResNet, "resnet110", weights, progress, depth=110, **options)
 
 
 @register
 def resnet1202(*, weights=None, progress=True, **options):
-    """1202 layers, for small images; the `options` are those of `CifarResNet` after `depth`."""
+    """1202 layers, for small images; the `options` are those of `CifarResNet` after `depth`.
+
+    19,421,274 parameters. He et al. 2016, section 4.2.
+    """
     return build(CifarResNet, "resnet1202", weights, progress, depth=1202, **options)

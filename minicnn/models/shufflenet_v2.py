@@ -130,6 +130,11 @@ class InvertedResidual(nn.Module):
 class ShuffleNetV2(nn.Module):
     """ShuffleNetV2 from the numbers of table 5.
 
+
+    Shapes: (N, 3, H, W) → scores (N, num_classes).
+
+    Ma et al. 2018.
+
     Args:
         stages_repeats: the number of units of stages 2, 3 and 4.
         stages_out_channels: the maps after the first convolution, the three stages and the last
@@ -137,10 +142,11 @@ class ShuffleNetV2(nn.Module):
         num_classes: the number of outputs.
         inverted_residual: the class of the units; `InvertedResidual` unless given.
 
-    Shapes: (N, 3, H, W) → scores (N, num_classes).
-
     Raises:
         ArgumentError: not three and five numbers.
+
+    >>> ShuffleNetV2([1, 1, 1], [24, 48, 96, 192, 64], num_classes=10).fc.in_features
+    64
     """
 
     def __init__(
@@ -186,7 +192,10 @@ def _shufflenet_v2(name, maps, weights, progress, options):
 
 @register
 def shufflenet_v2_x0_5(*, weights=None, progress=True, **options):
-    """ShuffleNetV2 of half the width; `weights` may be a file of weights."""
+    """ShuffleNetV2 of half the width; `weights` may be a file of weights.
+
+    1,366,792 parameters. Ma et al. 2018, table 5.
+    """
     maps = [24, 48, 96, 192, 1024]
     return _shufflenet_v2("shufflenet_v2_x0_5", maps, weights, progress, options)
 
@@ -194,6 +203,8 @@ def shufflenet_v2_x0_5(*, weights=None, progress=True, **options):
 @register
 def shufflenet_v2_x1_0(*, weights=None, progress=True, **options):
     """ShuffleNetV2; `weights` may be a file of weights.
+
+    2,278,604 parameters. Ma et al. 2018, table 5.
 
     >>> import minicnn as mc
     >>> sum(p.numel() for p in mc.models.shufflenet_v2_x1_0().parameters())
@@ -205,13 +216,19 @@ def shufflenet_v2_x1_0(*, weights=None, progress=True, **options):
 
 @register
 def shufflenet_v2_x1_5(*, weights=None, progress=True, **options):
-    """ShuffleNetV2 of 1.5 times the width; `weights` may be a file of weights."""
+    """ShuffleNetV2 of 1.5 times the width; `weights` may be a file of weights.
+
+    3,503,624 parameters. Ma et al. 2018, table 5.
+    """
     maps = [24, 176, 352, 704, 1024]
     return _shufflenet_v2("shufflenet_v2_x1_5", maps, weights, progress, options)
 
 
 @register
 def shufflenet_v2_x2_0(*, weights=None, progress=True, **options):
-    """ShuffleNetV2 of twice the width; `weights` may be a file of weights."""
+    """ShuffleNetV2 of twice the width; `weights` may be a file of weights.
+
+    7,393,996 parameters. Ma et al. 2018, table 5.
+    """
     maps = [24, 244, 488, 976, 2048]
     return _shufflenet_v2("shufflenet_v2_x2_0", maps, weights, progress, options)

@@ -59,6 +59,11 @@ def make_layers(convolutions, batch_norm=False):
 class VGG(nn.Module):
     """A VGG: blocks of 3×3 convolutions, then three fully connected layers.
 
+
+    Shapes: (N, 3, H, W), H and W at least 32 → scores (N, num_classes).
+
+    Simonyan & Zisserman 2015, table 1.
+
     Args:
         features: the blocks, as `make_layers` gives them; their outputs have 512 maps.
         num_classes: the number of outputs.
@@ -66,7 +71,11 @@ class VGG(nn.Module):
             deviation 0.01 for the fully connected layers; biases 0.
         dropout: the share of outputs that the hidden layers lose in training.
 
-    Shapes: (N, 3, H, W), H and W at least 32 → scores (N, num_classes).
+    Raises:
+        ShapeError: called on smaller images, or other channels.
+
+    >>> VGG(make_layers(CONVOLUTIONS[11], False), num_classes=10).classifier[0].in_features
+    25088
     """
 
     def __init__(self, features, num_classes=1000, init_weights=True, dropout=0.5):
@@ -115,47 +124,71 @@ def _vgg(depth, batch_norm, weights, progress, options):
 
 @register
 def vgg11(*, weights=None, progress=True, **options):
-    """VGG-11, configuration A; the `options` are those of `VGG` without `features`."""
+    """VGG-11, configuration A; the `options` are those of `VGG` without `features`.
+
+    132,863,336 parameters. Simonyan & Zisserman 2015, table 1.
+    """
     return _vgg(11, False, weights, progress, options)
 
 
 @register
 def vgg11_bn(*, weights=None, progress=True, **options):
-    """VGG-11 with batch normalisation; the `options` are those of `VGG` without `features`."""
+    """VGG-11 with batch normalisation; the `options` are those of `VGG` without `features`.
+
+    132,868,840 parameters. Simonyan & Zisserman 2015, table 1, with what torchvision adds.
+    """
     return _vgg(11, True, weights, progress, options)
 
 
 @register
 def vgg13(*, weights=None, progress=True, **options):
-    """VGG-13, configuration B; the `options` are those of `VGG` without `features`."""
+    """VGG-13, configuration B; the `options` are those of `VGG` without `features`.
+
+    133,047,848 parameters. Simonyan & Zisserman 2015, table 1.
+    """
     return _vgg(13, False, weights, progress, options)
 
 
 @register
 def vgg13_bn(*, weights=None, progress=True, **options):
-    """VGG-13 with batch normalisation; the `options` are those of `VGG` without `features`."""
+    """VGG-13 with batch normalisation; the `options` are those of `VGG` without `features`.
+
+    133,053,736 parameters. Simonyan & Zisserman 2015, table 1, with what torchvision adds.
+    """
     return _vgg(13, True, weights, progress, options)
 
 
 @register
 def vgg16(*, weights=None, progress=True, **options):
-    """VGG-16, configuration D; the `options` are those of `VGG` without `features`."""
+    """VGG-16, configuration D; the `options` are those of `VGG` without `features`.
+
+    138,357,544 parameters. Simonyan & Zisserman 2015, table 1.
+    """
     return _vgg(16, False, weights, progress, options)
 
 
 @register
 def vgg16_bn(*, weights=None, progress=True, **options):
-    """VGG-16 with batch normalisation; the `options` are those of `VGG` without `features`."""
+    """VGG-16 with batch normalisation; the `options` are those of `VGG` without `features`.
+
+    138,365,992 parameters. Simonyan & Zisserman 2015, table 1, with what torchvision adds.
+    """
     return _vgg(16, True, weights, progress, options)
 
 
 @register
 def vgg19(*, weights=None, progress=True, **options):
-    """VGG-19, configuration E; the `options` are those of `VGG` without `features`."""
+    """VGG-19, configuration E; the `options` are those of `VGG` without `features`.
+
+    143,667,240 parameters. Simonyan & Zisserman 2015, table 1.
+    """
     return _vgg(19, False, weights, progress, options)
 
 
 @register
 def vgg19_bn(*, weights=None, progress=True, **options):
-    """VGG-19 with batch normalisation; the `options` are those of `VGG` without `features`."""
+    """VGG-19 with batch normalisation; the `options` are those of `VGG` without `features`.
+
+    143,678,248 parameters. Simonyan & Zisserman 2015, table 1, with what torchvision adds.
+    """
     return _vgg(19, True, weights, progress, options)

@@ -42,6 +42,14 @@ class Sequential(_Numbered):
     A batch normalisation and the activation behind it are run together where nothing shows the
     difference (`minicnn.nn.fusion`).
 
+    As ``torch.nn.Sequential``.
+
+    Args:
+        modules: several modules; or one dictionary of them.
+
+    Raises:
+        DtypeError: something in it is not a module.
+
     >>> import minicnn as mc
     >>> net = Sequential(mc.nn.Linear(4, 3), mc.nn.ReLU(), mc.nn.Linear(3, 2))
     >>> net(mc.ones(5, 4)).shape
@@ -78,6 +86,14 @@ class Sequential(_Numbered):
 class ModuleList(_Numbered):
     """A list of modules whose parameters are found.
 
+    As ``torch.nn.ModuleList``.
+
+    Args:
+        modules: an iterable of modules.
+
+    Raises:
+        DtypeError: something in it is not a module.
+
     >>> import minicnn as mc
     >>> len(list(ModuleList([mc.nn.Linear(2, 2), mc.nn.Linear(2, 2)]).parameters()))
     4
@@ -100,6 +116,14 @@ class ModuleList(_Numbered):
 
 class ModuleDict(Module):
     """A dictionary of modules whose parameters are found.
+
+    As ``torch.nn.ModuleDict``.
+
+    Args:
+        modules: a dictionary, or pairs (name, module).
+
+    Raises:
+        DtypeError: something in it is not a module.
 
     >>> import minicnn as mc
     >>> list(ModuleDict({"a": mc.nn.ReLU()}).keys())

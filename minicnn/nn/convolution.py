@@ -129,6 +129,22 @@ class Conv1d(_Convolution):
 
     As `Conv2d` with one axis: (N, C, L) or (C, L); weight (F, C/groups, k), bias (F).
 
+    As ``torch.nn.Conv1d``.
+
+    Args:
+        in_channels, out_channels: D input maps, P output maps.
+        kernel_size, stride, dilation: numbers.
+        padding: zeros at each end; a number, ``"same"`` or ``"valid"``.
+        groups: divides both numbers of channels.
+        bias: whether there is a b.
+        padding_mode: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+        device, dtype: where the parameters are made, and of which dtype.
+
+    Raises:
+        ArgumentError: channels that `groups` does not divide, sizes < 1.
+        ShapeError: called on other dimensions, or other channels.
+        DtypeError: sizes that are no integers; called on another dtype than that of the weight.
+
     >>> import minicnn as mc
     >>> mc.nn.Conv1d(2, 6, 5, padding=2)(mc.ones(3, 2, 28)).shape
     (3, 6, 28)
@@ -141,6 +157,12 @@ class Conv1d(_Convolution):
 class Conv2d(_Convolution):
     """Z = Σ_d W^d ⊗ X^d + b (eq. 1.11): a convolution layer over images.
 
+
+    Shapes: (N, C, H, W) or (C, H, W); weight (F, C/groups, kh, kw), bias (F).
+    Initial values: uniform in ±1/√(C/groups · kh · kw), as in PyTorch.
+
+    As ``torch.nn.Conv2d``.
+
     Args:
         in_channels, out_channels: D input maps, P output maps.
         kernel_size, stride, dilation: numbers, or pairs (vertical, horizontal).
@@ -149,12 +171,12 @@ class Conv2d(_Convolution):
         bias: whether there is a b.
         padding_mode: what the padding holds: ``"zeros"``, or the image continued by
             ``"reflect"``, ``"replicate"`` or ``"circular"`` (see `minicnn.nn.functional.pad`).
-
-    Shapes: (N, C, H, W) or (C, H, W); weight (F, C/groups, kh, kw), bias (F).
-    Initial values: uniform in ±1/√(C/groups · kh · kw), as in PyTorch.
+        device, dtype: where the parameters are made, and of which dtype.
 
     Raises:
         ArgumentError: channels that `groups` does not divide, sizes < 1.
+        ShapeError: called on other dimensions, or other channels.
+        DtypeError: sizes that are no integers; called on another dtype than that of the weight.
 
     >>> import minicnn as mc
     >>> mc.nn.Conv2d(1, 6, 5, padding=2)(mc.ones(2, 1, 28, 28)).shape
@@ -244,6 +266,21 @@ class _Transposed(_Layer):
 class ConvTranspose1d(_Transposed):
     """The transpose of a `Conv1d` (eq. ``conv-transpose``); as `ConvTranspose2d` with one axis.
 
+    As ``torch.nn.ConvTranspose1d``.
+
+    Args:
+        in_channels, out_channels: D input maps, P output maps.
+        kernel_size, stride, padding, output_padding, dilation: numbers.
+        groups: divides both numbers of channels.
+        bias: whether there is a b.
+        padding_mode: ``"zeros"``.
+        device, dtype: where the parameters are made, and of which dtype.
+
+    Raises:
+        ArgumentError: channels that `groups` does not divide, sizes < 1.
+        ShapeError: called on other dimensions, or other channels.
+        DtypeError: sizes that are no integers; called on another dtype than that of the weight.
+
     >>> import minicnn as mc
     >>> mc.nn.ConvTranspose1d(6, 2, 4, stride=2, padding=1)(mc.ones(3, 6, 14)).shape
     (3, 2, 28)
@@ -256,19 +293,24 @@ class ConvTranspose1d(_Transposed):
 class ConvTranspose2d(_Transposed):
     """x' = Cᵀ z + b, the transpose of a `Conv2d` z = C x (eq. ``conv-transpose``): it enlarges.
 
+
+    Shapes: (N, C, H, W) or (C, H, W); weight (C, F/groups, kh, kw), bias (F).
+    Initial values: uniform in ±1/√(F/groups · kh · kw), as in PyTorch.
+
+    As ``torch.nn.ConvTranspose2d``.
+
     Args:
         in_channels, out_channels: input and output maps.
         kernel_size, stride, padding, output_padding, dilation, groups: numbers or pairs, as
             `minicnn.nn.functional.conv_transpose2d` takes them.
         bias: whether there is a b.
         padding_mode: ``"zeros"``.
-
-    Shapes: (N, C, H, W) or (C, H, W); weight (C, F/groups, kh, kw), bias (F).
-    Initial values: uniform in ±1/√(F/groups · kh · kw), as in PyTorch.
+        device, dtype: where the parameters are made, and of which dtype.
 
     Raises:
         ArgumentError: channels that `groups` does not divide, sizes < 1. Called with an
         `output_size` out of reach: ShapeError.
+        DtypeError: sizes that are no integers; called on another dtype than that of the weight.
 
     >>> import minicnn as mc
     >>> up = mc.nn.ConvTranspose2d(6, 3, 3, stride=2, padding=1)

@@ -6,7 +6,19 @@ from minicnn.nn.module import Module
 
 
 class Dropout(Module):
-    """Each element becomes 0 with probability `p`; see `minicnn.nn.functional.dropout`.
+    """In training each element becomes 0 with probability `p`, the rest grows by 1/(1 − p).
+
+    As ``torch.nn.Dropout``.
+
+    Equation ``dropout``; nothing happens in evaluation.
+
+    Args:
+        p: the probability of dropping, 0 … 1.
+        inplace: overwrite the input, of any shape.
+
+    Raises:
+        ArgumentError: p outside of 0 … 1.
+        DtypeError: p that is no number; called on what is not a tensor.
 
     >>> import minicnn as mc
     >>> drop = Dropout(0.9).eval()
@@ -29,7 +41,25 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """Whole maps become 0 with probability `p`; see `minicnn.nn.functional.dropout2d`."""
+    """In training whole maps become 0 with probability `p`, the rest grow by 1/(1 − p).
+
+    As ``torch.nn.Dropout2d``.
+
+    Equation ``dropout``; for inputs (N, C, H, W). Nothing happens in evaluation.
+
+    Args:
+        p: the probability of dropping, 0 … 1.
+        inplace: overwrite the input, of any shape.
+
+    Raises:
+        ArgumentError: p outside of 0 … 1.
+        DtypeError: p that is no number; called on what is not a tensor.
+
+    >>> import minicnn as mc
+    >>> y = mc.nn.Dropout2d(0.5)(mc.ones(2, 8, 3, 3))
+    >>> bool((y.amax((2, 3)) == y.amin((2, 3))).all())
+    True
+    """
 
     function = staticmethod(F.dropout2d)
 
@@ -37,9 +67,16 @@ class Dropout2d(Dropout):
 class StochasticDepth(Module):
     """A residual branch is dropped with probability `p`: for each sample, or the whole batch.
 
+    Huang et al. 2016; equation ``stochastic-depth``. As ``torchvision.ops.StochasticDepth``; for
+    inputs (N, …).
+
     Args:
         p: the probability of dropping.
         mode: ``"row"`` or ``"batch"``; see `minicnn.nn.functional.stochastic_depth`.
+
+    Raises:
+        ArgumentError: called, where p is outside of 0 … 1, or another mode.
+        DtypeError: called on what is not a floating-point tensor.
 
     >>> StochasticDepth(0.2, "row")
     StochasticDepth(p=0.2, mode=row)

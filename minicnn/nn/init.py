@@ -47,6 +47,8 @@ _GAINS = {
 def calculate_gain(nonlinearity, param=None):
     """By what an activation shrinks a signal, to be multiplied onto the weights.
 
+    As ``torch.nn.init.calculate_gain``.
+
     Args:
         nonlinearity: the function's name in `nn.functional`, or a layer's (which shrinks nothing).
         param: the slope of ``"leaky_relu"`` below 0; 0.01 unless given.
@@ -73,7 +75,22 @@ def _gain(name, nonlinearity, param):
 
 
 def fans(tensor, name="init"):
-    """(fan_in, fan_out): how many inputs a unit sums, and how many units an input feeds."""
+    """(fan_in, fan_out): how many inputs a unit sums, and how many units an input feeds.
+
+    minicnn's own: what Xavier's and Kaiming's formulas are made of (equation ``xavier-init``).
+
+    Args:
+        tensor: a weight, (out, in, …).
+        name: what an error calls the function.
+
+    Raises:
+        ShapeError: fewer than two dimensions.
+        DtypeError: not a tensor.
+
+    >>> import minicnn as mc
+    >>> mc.nn.init.fans(mc.empty(6, 3, 5, 5))
+    (75, 150)
+    """
     if not isinstance(tensor, Tensor):
         raise DtypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
     if tensor.ndim < 2:
@@ -113,6 +130,8 @@ def together():
 
     Gives the notes, which ``clear()`` empties: where other values come.
 
+    minicnn's own. Raises nothing.
+
     >>> import minicnn as mc
     >>> with together():
     ...     layer = mc.nn.Linear(2, 3)
@@ -143,7 +162,7 @@ def _draw(name, tensor, draw, generator):
 
 def _draw_now(name, tensor, draw, generator):
     tensor._writable(name)
-    drawing.fill([(tensor.array, draw)], numpy_generator(generator))
+    drawing.fill([(tensor.array, draw)], numpy_generator(generator, name))
     tensor._version.changes += 1
     return tensor
 
@@ -161,7 +180,23 @@ def _numbers(name, **arguments):
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
-    """Uniform in [a, b)."""
+    """Uniform in [a, b).
+
+    As ``torch.nn.init.uniform_``.
+
+    Args:
+        tensor: any shape; it is filled in place, and returned.
+        a, b: the limits.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+
+    >>> import minicnn as mc
+    >>> w = mc.nn.init.uniform_(mc.empty(1000), -2.0, -1.0)
+    >>> bool((w >= -2).all() and (w < -1).all())
+    True
+    """
     _floating("uniform_", tensor)
     _numbers("uniform_", a=a, b=b)
     if not a <= b or not math.isfinite(b - a):
@@ -170,7 +205,23 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
-    """Normal with that mean and standard deviation."""
+    """Normal with that mean and standard deviation.
+
+    As ``torch.nn.init.normal_``.
+
+    Args:
+        tensor: any shape; it is filled in place, and returned.
+        mean, std: the mean and the standard deviation.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+
+    >>> import minicnn as mc
+    >>> w = mc.nn.init.normal_(mc.empty(1000), mean=5.0, generator=mc.Generator(0))
+    >>> abs(w.mean().item() - 5) < 0.1
+    True
+    """
     _floating("normal_", tensor)
     _numbers("normal_", mean=mean, std=std)
     if not std >= 0:
@@ -179,7 +230,21 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 
 
 def constant_(tensor, val):
-    """One number everywhere."""
+    """One number everywhere.
+
+    As ``torch.nn.init.constant_``.
+
+    Args:
+        tensor: any shape; it is filled in place, and returned.
+        val: the number.
+
+    Raises:
+        DtypeError: not a tensor.
+
+    >>> import minicnn as mc
+    >>> mc.nn.init.constant_(mc.empty(3), 0.5)
+    tensor([0.5, 0.5, 0.5])
+    """
     if not isinstance(tensor, Tensor):
         raise DtypeError(f"constant_: expected a tensor, got {type(tensor).__name__}")
     if isinstance(val, Tensor) and not val.ndim:
@@ -190,17 +255,52 @@ def constant_(tensor, val):
 
 
 def zeros_(tensor):
-    """0 everywhere."""
+    """0 everywhere.
+
+    As ``torch.nn.init.zeros_``.
+
+    Args:
+        tensor: any shape; it is filled in place, and returned.
+
+    Raises:
+        DtypeError: not a tensor.
+
+    >>> import minicnn as mc
+    >>> mc.nn.init.zeros_(mc.empty(3))
+    tensor([0., 0., 0.])
+    """
     return _overwrite("zeros_", tensor, 0)
 
 
 def ones_(tensor):
-    """1 everywhere."""
+    """1 everywhere.
+
+    As ``torch.nn.init.ones_``.
+
+    Args:
+        tensor: any shape; it is filled in place, and returned.
+
+    Raises:
+        DtypeError: not a tensor.
+
+    >>> import minicnn as mc
+    >>> mc.nn.init.ones_(mc.empty(3))
+    tensor([1., 1., 1.])
+    """
     return _overwrite("ones_", tensor, 1)
 
 
 def eye_(tensor):
     """1 on the diagonal of a matrix, 0 elsewhere: a linear layer that changes nothing.
+
+    As ``torch.nn.init.eye_``.
+
+    Args:
+        tensor: a matrix (out, in); it is filled in place, and returned.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: not a matrix.
 
     >>> import minicnn as mc
     >>> mc.nn.init.eye_(mc.empty(2, 3))
@@ -216,6 +316,8 @@ def eye_(tensor):
 
 def dirac_(tensor, groups=1):
     """Kernels that hand on their input: 1 in the middle of kernel (i, i), 0 elsewhere.
+
+    As ``torch.nn.init.dirac_``.
 
     Args:
         tensor: the weight of a convolution, (F, C/groups, …) with 1 to 3 dimensions of a kernel.
@@ -252,6 +354,17 @@ def dirac_(tensor, groups=1):
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Normal, drawn again wherever a value falls outside [a, b] (which are no multiples of std).
 
+    As ``torch.nn.init.trunc_normal_``.
+
+    Args:
+        tensor: any shape; it is filled in place, and returned.
+        mean, std: of the normal distribution that is cut off.
+        a, b: the limits.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+
     >>> import minicnn as mc
     >>> w = mc.nn.init.trunc_normal_(mc.empty(1000), std=0.02, a=-0.04, b=0.04)
     >>> bool(w.abs().max() <= 0.04)
@@ -272,7 +385,7 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
             f"{mean}; a and b are bounds, not numbers of standard deviations",
             stacklevel=2,
         )
-    rng = numpy_generator(generator)
+    rng = numpy_generator(generator, name)
     inside = (math.erf((b - mean) / std / 2**0.5) - math.erf((a - mean) / std / 2**0.5)) / 2
     if inside <= 0.3:
         return _overwrite(name, tensor, _drawn_in_tail(tensor.shape, mean, std, a, b, rng))
@@ -307,6 +420,17 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
 
     Glorot & Bengio 2010, eq. 16.
 
+    As ``torch.nn.init.xavier_uniform_``.
+
+    Args:
+        tensor: a weight, (out, in, …); it is filled in place, and returned.
+        gain: a factor, see `calculate_gain`.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: fewer than two dimensions.
+
     >>> import minicnn as mc
     >>> w = mc.nn.init.xavier_uniform_(mc.empty(120, 400))
     >>> bool(w.abs().max() <= (6 / 520) ** 0.5)
@@ -317,7 +441,24 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
-    """Normal with variance gain² · 2/(fan_in + fan_out) (equation ``xavier-init``)."""
+    """Normal with variance gain² · 2/(fan_in + fan_out) (equation ``xavier-init``).
+
+    As ``torch.nn.init.xavier_normal_``.
+
+    Args:
+        tensor: a weight, (out, in, …); it is filled in place, and returned.
+        gain: a factor, see `calculate_gain`.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: fewer than two dimensions.
+
+    >>> import minicnn as mc
+    >>> w = mc.nn.init.xavier_normal_(mc.empty(100, 50), generator=mc.Generator(0))
+    >>> abs(w.std().item() - (2 / 150) ** 0.5) < 0.01
+    True
+    """
     return normal_(tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
 
 
@@ -347,11 +488,19 @@ def _kaiming_std(name, tensor, a, mode, nonlinearity):
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """Uniform with variance gain²/fan (equation ``kaiming-init``).
 
+    As ``torch.nn.init.kaiming_uniform_``.
+
     Args:
         tensor: a weight, (out, in, …).
         a: the slope of ``"leaky_relu"`` below 0.
         mode: ``"fan_in"`` keeps the size of the signal, ``"fan_out"`` that of the gradient.
         nonlinearity: what follows the layer; gives the gain, by `calculate_gain`.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: fewer than two dimensions.
+        ArgumentError: another mode or nonlinearity.
 
     >>> import minicnn as mc
     >>> w = mc.nn.init.kaiming_uniform_(mc.empty(64, 3, 3, 3), nonlinearity="relu")
@@ -366,7 +515,26 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
 
 
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """Normal with variance gain²/fan; arguments as `kaiming_uniform_`'s."""
+    """Normal with variance gain²/fan (equation ``kaiming-init``).
+
+    As ``torch.nn.init.kaiming_normal_``.
+
+    Args:
+        tensor: a weight, (out, in, …); it is filled in place, and returned.
+        a, mode, nonlinearity: as for `kaiming_uniform_`.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: fewer than two dimensions.
+        ArgumentError: another mode or nonlinearity.
+
+    >>> import minicnn as mc
+    >>> generator = mc.Generator(0)
+    >>> w = mc.nn.init.kaiming_normal_(mc.empty(100, 50), nonlinearity="relu", generator=generator)
+    >>> abs(w.std().item() - (2 / 50) ** 0.5) < 0.01
+    True
+    """
     std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
 
@@ -375,6 +543,17 @@ def orthogonal_(tensor, gain=1, generator=None):
     """Rows (or columns, if there are more rows) that are orthogonal and of length `gain`.
 
     Saxe et al. 2014. Dimensions after the first count as one.
+
+    As ``torch.nn.init.orthogonal_``.
+
+    Args:
+        tensor: a weight, (out, in, …); it is filled in place, and returned.
+        gain: a factor, see `calculate_gain`.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: fewer than two dimensions.
 
     >>> import minicnn as mc
     >>> w = mc.nn.init.orthogonal_(mc.empty(3, 5))
@@ -388,7 +567,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     if not tensor.numel():
         return tensor
     rows, columns = tensor.shape[0], tensor.numel() // tensor.shape[0]
-    values = numpy_generator(generator).standard_normal((rows, columns))
+    values = numpy_generator(generator, "orthogonal_").standard_normal((rows, columns))
     q, r = np.linalg.qr(values.T if rows < columns else values)
     # Without the signs of R's diagonal Q would not be uniform over all rotations (Mezzadri 2007).
     q = q * np.sign(np.diag(r))
@@ -398,6 +577,18 @@ def orthogonal_(tensor, gain=1, generator=None):
 
 def sparse_(tensor, sparsity, std=0.01, generator=None):
     """Normal, with a share `sparsity` of each column set to 0. Martens 2010.
+
+    As ``torch.nn.init.sparse_``.
+
+    Args:
+        tensor: a matrix; it is filled in place, and returned.
+        sparsity: the share of zeros, 0 … 1.
+        std: the standard deviation of the others.
+        generator: a `minicnn.Generator`; default: the one that `minicnn.manual_seed` seeds.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: not a matrix.
 
     >>> import minicnn as mc
     >>> w = mc.nn.init.sparse_(mc.empty(10, 4), sparsity=0.25)
@@ -414,7 +605,7 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
         raise ArgumentError(f"sparse_: sparsity must be finite, got {sparsity}")
     normal_(tensor, 0.0, std, generator)
     rows, columns = tensor.shape
-    rng = numpy_generator(generator)
+    rng = numpy_generator(generator, "sparse_")
     values = on_host(tensor.array)
     for column in range(columns):
         values[rng.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0

@@ -3,11 +3,12 @@
 import math
 
 from minicnn.creation import empty
+from minicnn.functions.shaping import flatten
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter
-from minicnn.shapes import as_tuple
+from minicnn.shapes import as_number
 
 
 def uniform_by_fan_in(weight, bias):
@@ -21,12 +22,21 @@ def uniform_by_fan_in(weight, bias):
 class Linear(Module):
     """Z = X Wᵀ + b, eq. 1.10 for each row of X.
 
-    Args:
-        in_features, out_features: lengths of a row of X and of Z.
-        bias: whether there is a b.
 
     Shapes: (…, in_features) → (…, out_features); weight (out, in), bias (out).
     Initial values: uniform in ±1/√in_features, as in PyTorch.
+
+    As ``torch.nn.Linear``.
+
+    Args:
+        in_features, out_features: lengths of a row of X and of Z.
+        bias: whether there is a b.
+        device, dtype: where the parameters are made, and of which dtype.
+
+    Raises:
+        ArgumentError: lengths < 0.
+        ShapeError: called on rows of another length.
+        DtypeError: lengths that are no integers; called on another dtype than that of the weight.
 
     >>> import minicnn as mc
     >>> mc.nn.Linear(20, 30)(mc.ones(8, 20)).shape
@@ -35,8 +45,8 @@ class Linear(Module):
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
-        self.in_features = as_tuple("Linear", "in_features", in_features, 1, 1)[0]
-        self.out_features = as_tuple("Linear", "out_features", out_features, 1, 1)[0]
+        self.in_features = as_number("Linear", "in_features", in_features, 1)
+        self.out_features = as_number("Linear", "out_features", out_features, 1)
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
         self.register_parameter(
             "bias", Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
@@ -58,21 +68,46 @@ class Linear(Module):
 
 
 class Flatten(Module):
-    """Dimensions `start_dim` … `end_dim` as one: (N, C, H, W) → (N, C·H·W) by default."""
+    """Dimensions `start_dim` … `end_dim` as one: (N, C, H, W) → (N, C·H·W) by default.
+
+    As ``torch.nn.Flatten``.
+
+    Args:
+        start_dim, end_dim: the first and the last dimension to join.
+
+    Raises:
+        IndexRangeError: called on a tensor without these dimensions.
+        DtypeError: called on what is not a tensor.
+
+    >>> import minicnn as mc
+    >>> mc.nn.Flatten()(mc.zeros(8, 16, 5, 5)).shape
+    (8, 400)
+    """
 
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input):
-        return input.flatten(self.start_dim, self.end_dim)
+        return flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Identity(Module):
-    """Passes its input on; takes any arguments, so that it can stand in for any layer."""
+    """Passes its input on; takes any arguments, so that it can stand in for any layer.
+
+    As ``torch.nn.Identity``.
+
+    Args:
+        args, kwargs: anything; they are forgotten. Nor does it look at its input: nothing is
+            raised.
+
+    >>> import minicnn as mc
+    >>> mc.nn.Identity(54, unused=True)(mc.tensor([1.0]))
+    tensor([1.])
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__()

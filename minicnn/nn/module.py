@@ -34,6 +34,10 @@ class Module:
         stays_in_eval: True where `train` is to leave the module in evaluation mode; minicnn's own,
             set by `minicnn.training.transfer.freeze`.
 
+    Raises:
+        AttributeError: a parameter or module is set before ``super().__init__()``; a name that is
+            not there is read.
+
     >>> import minicnn as mc
     >>> class Net(mc.nn.Module):
     ...     def __init__(self):

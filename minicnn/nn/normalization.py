@@ -5,13 +5,14 @@ import warnings
 from minicnn.checks import ArgumentError, ShapeError
 from minicnn.creation import empty
 from minicnn.dtypes import int64
+from minicnn.functions.operands import tensor_only
 from minicnn.functions.shaping import squeeze, unsqueeze
 from minicnn.gpu import beside
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter
-from minicnn.shapes import as_tuple
+from minicnn.shapes import as_number, as_tuple
 
 
 class _Affine(Module):
@@ -49,7 +50,7 @@ class _Statistics(_Affine):
         bias=True,
     ):
         super().__init__()
-        self.num_features = as_tuple(type(self).__name__, "num_features", num_features, 1, 0)[0]
+        self.num_features = as_number(type(self).__name__, "num_features", num_features, 0)
         self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self._make_affine((self.num_features,), affine, bias, device, dtype)
@@ -76,6 +77,7 @@ class _Statistics(_Affine):
         super().reset_parameters()
 
     def _check_dimensions(self, input, allowed, shapes):
+        tensor_only(type(self).__name__, input)
         if input.ndim not in allowed:
             raise ShapeError(
                 f"{type(self).__name__}: expected input of shape {shapes}, got {input.shape}"
@@ -127,6 +129,8 @@ class _BatchNorm(_Statistics):
 class BatchNorm1d(_BatchNorm):
     """Batch normalisation of (N, C) or (N, C, L), for each of C channels; equation ``bn``.
 
+    As ``torch.nn.BatchNorm1d``.
+
     Args:
         num_features: C.
         eps: ε, added to the variance.
@@ -135,6 +139,7 @@ class BatchNorm1d(_BatchNorm):
         affine: learn γ and β (with `bias` False, γ alone).
         track_running_stats: keep running statistics, for `eval()`; without them the batch's own are
             always used.
+        device, dtype: where the parameters are made, and of which dtype.
 
     Raises:
         ShapeError: other dimensions, other channels, or one value per channel while training.
@@ -155,6 +160,17 @@ class BatchNorm2d(_BatchNorm):
     Stands between a convolution, which then needs no bias, and its activation. Arguments and errors
     as `BatchNorm1d`.
 
+    As ``torch.nn.BatchNorm2d``.
+
+    Args:
+        num_features, eps, momentum, affine, track_running_stats: as for `BatchNorm1d`; (C,), ε, ….
+        bias: with `affine`, whether there is a β.
+        device, dtype: where the parameters are made, and of which dtype.
+
+    Raises:
+        ShapeError: called on other shapes than (N, C, H, W), other channels, or one value a channel
+            in training.
+
     >>> import minicnn as mc
     >>> BatchNorm2d(6)(mc.randn(4, 6, 5, 5)).shape
     (4, 6, 5, 5)
@@ -168,6 +184,16 @@ class InstanceNorm2d(_Statistics):
     """Normalisation of each map of (N, C, H, W) or (C, H, W) on its own; ``instance-norm``.
 
     Arguments as `BatchNorm1d`, but by default there are neither γ and β nor running statistics.
+
+    As ``torch.nn.InstanceNorm2d``.
+
+    Args:
+        num_features, eps, momentum, affine, track_running_stats: as for `BatchNorm1d`.
+        device, dtype: where the parameters are made, and of which dtype.
+        bias: with `affine`, whether there is a β.
+
+    Raises:
+        ShapeError: called on other shapes, other channels, or maps of one value in training.
 
     >>> import minicnn as mc
     >>> InstanceNorm2d(3)(mc.randn(2, 3, 5, 5)).shape
@@ -218,10 +244,17 @@ class InstanceNorm2d(_Statistics):
 class LayerNorm(_Affine):
     """Normalisation over the last dimensions of each sample; equation ``layer-norm``.
 
+    As ``torch.nn.LayerNorm``.
+
     Args:
         normalized_shape: their sizes, or one size.
         eps: ε.
         elementwise_affine: learn γ and β, of shape `normalized_shape` (with `bias` False, γ alone).
+        device, dtype: where the parameters are made, and of which dtype.
+
+    Raises:
+        ShapeError: called on an input that does not end in those sizes.
+        DtypeError: called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> LayerNorm([3, 5])(mc.randn(2, 3, 5)).shape
@@ -258,11 +291,14 @@ class LayerNorm(_Affine):
 class GroupNorm(_Affine):
     """Normalisation over groups of channels of each sample; equation ``group-norm``.
 
+    As ``torch.nn.GroupNorm``.
+
     Args:
         num_groups: divides `num_channels`.
         num_channels: C of an input (N, C, …).
         eps: ε.
         affine: learn γ and β for each channel (with `bias` False, γ alone).
+        device, dtype: where the parameters are made, and of which dtype.
 
     Raises:
         ArgumentError: groups that do not divide the channels.
@@ -276,8 +312,8 @@ class GroupNorm(_Affine):
         self, num_groups, num_channels, eps=1e-5, affine=True, device=None, dtype=None, *, bias=True
     ):
         super().__init__()
-        self.num_groups = as_tuple("GroupNorm", "num_groups", num_groups, 1, 1)[0]
-        self.num_channels = as_tuple("GroupNorm", "num_channels", num_channels, 1, 0)[0]
+        self.num_groups = as_number("GroupNorm", "num_groups", num_groups, 1)
+        self.num_channels = as_number("GroupNorm", "num_channels", num_channels, 0)
         if self.num_channels % self.num_groups:
             raise ArgumentError(
                 f"GroupNorm: num_channels ({num_channels}) must be divisible by num_groups "
@@ -302,6 +338,21 @@ class LocalResponseNorm(Module):
 
     Arguments as `minicnn.nn.functional.local_response_norm`; the paper's layer is
     ``LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)``.
+
+    As ``torch.nn.LocalResponseNorm``.
+
+    Args:
+        size: n, the number of neighbouring maps.
+        alpha, beta, k: numbers of the formula.
+
+    Raises:
+        ShapeError: called on fewer than three dimensions.
+        DtypeError: called on what is not a floating-point tensor.
+        ArgumentError: called, where `size` < 1.
+
+    >>> import minicnn as mc
+    >>> mc.nn.LocalResponseNorm(5)(mc.ones(1, 7, 4, 4)).shape
+    (1, 7, 4, 4)
     """
 
     def __init__(self, size, alpha=0.0001, beta=0.75, k=1.0):

@@ -9,9 +9,14 @@ from minicnn.tensor import Tensor
 class Parameter(Tensor):
     """A leaf tensor that wants gradients and, set as an attribute of a `Module`, belongs to it.
 
+    As ``torch.nn.Parameter``.
+
     Args:
         data: a tensor; its memory is shared. None: a tensor of no elements, to be replaced.
         requires_grad: False freezes the parameter.
+
+    Raises:
+        DtypeError: `data` is not a tensor, or one of integers that should have gradients.
 
     >>> import minicnn as mc
     >>> Parameter(mc.zeros(2))

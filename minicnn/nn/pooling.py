@@ -40,7 +40,25 @@ class _MaxPool(Module):
 
 
 class MaxPool1d(_MaxPool):
-    """The maximum of each window; arguments as `minicnn.nn.functional.max_pool1d`, eq. 1.17.
+    """The maximum of each window (equation 1.17).
+
+    As ``torch.nn.MaxPool1d``.
+
+    (N, C, L) or (C, L) → (N, C, OL), or (C, OL).
+
+    Args:
+        kernel_size: a number, or one an axis.
+        stride: the same; None: the windows lie side by side.
+        padding: the same, at most half a window: at each end, zeros for the mean, −∞ for the
+            maximum.
+        dilation: the distance of neighbours in a window.
+        return_indices: return (maxima, where they were): the places in a map, for `MaxUnpool2d`.
+        ceil_mode: also the windows that reach over the end.
+
+    Raises:
+        DtypeError: called on what is not a tensor of a supported dtype.
+        ShapeError: called on other dimensions, or on maps smaller than a window.
+        ArgumentError: called, where padding, stride or sizes are out of range.
 
     >>> import minicnn as mc
     >>> mc.nn.MaxPool1d(3, stride=2)(mc.ones(1, 6, 13)).shape
@@ -51,7 +69,25 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """The maximum of each window; arguments as `minicnn.nn.functional.max_pool2d`, eq. 1.17.
+    """The maximum of each window (equation 1.17).
+
+    As ``torch.nn.MaxPool2d``.
+
+    (N, C, H, W) or (C, H, W) → (N, C, OH, OW), or (C, OH, OW).
+
+    Args:
+        kernel_size: a number, or one an axis.
+        stride: the same; None: the windows lie side by side.
+        padding: the same, at most half a window: at each end, zeros for the mean, −∞ for the
+            maximum.
+        dilation: the distance of neighbours in a window.
+        return_indices: return (maxima, where they were): the places in a map, for `MaxUnpool2d`.
+        ceil_mode: also the windows that reach over the end.
+
+    Raises:
+        DtypeError: called on what is not a tensor of a supported dtype.
+        ShapeError: called on other dimensions, or on maps smaller than a window.
+        ArgumentError: called, where padding, stride or sizes are out of range.
 
     >>> import minicnn as mc
     >>> mc.nn.MaxPool2d(3, stride=2)(mc.ones(1, 6, 13, 13)).shape
@@ -62,7 +98,24 @@ class MaxPool2d(_MaxPool):
 
 
 class AvgPool1d(Module):
-    """The mean of each window; arguments as `minicnn.nn.functional.avg_pool1d`, eq. 1.17.
+    """The mean of each window (equation 1.17).
+
+    As ``torch.nn.AvgPool1d``.
+
+    (N, C, L) or (C, L) → (N, C, OL), or (C, OL).
+
+    Args:
+        kernel_size: a number, or one an axis.
+        stride: the same; None: the windows lie side by side.
+        padding: the same, at most half a window: at each end, zeros for the mean, −∞ for the
+            maximum.
+        ceil_mode: also the windows that reach over the end.
+        count_include_pad: count the padding's zeros in the mean.
+
+    Raises:
+        DtypeError: called on what is not a tensor of a supported dtype.
+        ShapeError: called on other dimensions, or on maps smaller than a window.
+        ArgumentError: called, where padding, stride or sizes are out of range.
 
     >>> import minicnn as mc
     >>> mc.nn.AvgPool1d(2)(mc.ones(1, 6, 28)).shape
@@ -94,7 +147,25 @@ class AvgPool1d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean of each window; arguments as `minicnn.nn.functional.avg_pool2d`, eq. 1.17.
+    """The mean of each window (equation 1.17).
+
+    As ``torch.nn.AvgPool2d``.
+
+    (N, C, H, W) or (C, H, W) → (N, C, OH, OW), or (C, OH, OW).
+
+    Args:
+        kernel_size: a number, or one an axis.
+        stride: the same; None: the windows lie side by side.
+        padding: the same, at most half a window: at each end, zeros for the mean, −∞ for the
+            maximum.
+        ceil_mode: also the windows that reach over the end.
+        count_include_pad: count the padding's zeros in the mean.
+        divisor_override: divide by this instead.
+
+    Raises:
+        DtypeError: called on what is not a tensor of a supported dtype.
+        ShapeError: called on other dimensions, or on maps smaller than a window.
+        ArgumentError: called, where padding, stride or sizes are out of range.
 
     >>> import minicnn as mc
     >>> mc.nn.AvgPool2d(2)(mc.ones(1, 6, 28, 28)).shape
@@ -136,6 +207,13 @@ class AdaptiveAvgPool2d(Module):
 
     `output_size`: (OH, OW) or one number; None keeps the input's size. 1: global average pooling.
 
+    As ``torch.nn.AdaptiveAvgPool2d``.
+
+    Raises:
+        DtypeError: called on what is not a floating-point tensor, or sizes that are no integers.
+        ShapeError: called on other shapes than (N, C, H, W) or (C, H, W).
+        ArgumentError: sizes < 0.
+
     >>> import minicnn as mc
     >>> mc.nn.AdaptiveAvgPool2d(1)(mc.ones(2, 6, 7, 5)).shape
     (2, 6, 1, 1)
@@ -155,6 +233,17 @@ class AdaptiveAvgPool2d(Module):
 class AdaptiveMaxPool2d(Module):
     """The maximum of each of `output_size` windows that cover the input (eq. ``adaptive-pool``).
 
+    As ``torch.nn.AdaptiveMaxPool2d``.
+
+    Args:
+        output_size: (OH, OW) or one number; None keeps the input's size.
+        return_indices: return (maxima, where they were), as `MaxPool2d` does.
+
+    Raises:
+        DtypeError: called on what is not a floating-point tensor, or sizes that are no integers.
+        ShapeError: called on other shapes than (N, C, H, W) or (C, H, W).
+        ArgumentError: sizes < 0.
+
     >>> import minicnn as mc
     >>> mc.nn.AdaptiveMaxPool2d((None, 2))(mc.ones(2, 6, 7, 5)).shape
     (2, 6, 7, 2)
@@ -172,7 +261,20 @@ class AdaptiveMaxPool2d(Module):
 
 
 class LPPool2d(Module):
-    """(Σ x^p)^(1/p) over each window; arguments as `minicnn.nn.functional.lp_pool2d`.
+    """(Σ x^p)^(1/p) over each window (equation ``lp-pool``).
+
+    As ``torch.nn.LPPool2d``.
+
+    Args:
+        norm_type: p, a number.
+        kernel_size: a number, or a pair.
+        stride: the same; None: the windows lie side by side.
+        ceil_mode: also the windows that reach over the end.
+
+    Raises:
+        DtypeError: called on what is not a floating-point tensor.
+        ShapeError: called on other shapes than (N, C, H, W) or (C, H, W), or maps smaller than a
+            window.
 
     >>> import minicnn as mc
     >>> mc.nn.LPPool2d(2, 2)(mc.ones(1, 1, 2, 2)).item()
@@ -201,6 +303,15 @@ class MaxUnpool2d(Module):
     """What `MaxPool2d` found, back at its place, 0 elsewhere (eq. ``max-unpool``).
 
     Called with (input, indices, output_size=None), as `minicnn.nn.functional.max_unpool2d`.
+
+    As ``torch.nn.MaxUnpool2d``.
+
+    Args:
+        kernel_size, stride, padding: those of the `MaxPool2d`.
+
+    Raises:
+        DtypeError: called on what is not a tensor, or with indices that are not int64.
+        ShapeError: called with indices of another shape, or an `output_size` out of reach.
 
     >>> import minicnn as mc
     >>> pool, unpool = mc.nn.MaxPool2d(2, return_indices=True), mc.nn.MaxUnpool2d(2)

@@ -1,12 +1,29 @@
 """Layers that move values about: to another grid, to other channels, into columns."""
 
 from minicnn.checks import ArgumentError, DtypeError, ShapeError, dimension
+from minicnn.functions.operands import tensor_only
 from minicnn.nn import functional as F
+from minicnn.nn.functional.options import number
 from minicnn.nn.module import Module
 
 
 class Upsample(Module):
-    """The input on a larger (or smaller) grid; arguments as `minicnn.nn.functional.interpolate`.
+    """The input (N, C, H, W) or (N, C, L) on a larger, or smaller, grid (``nearest``,
+    ``bilinear``).
+
+    As ``torch.nn.Upsample``.
+
+    Args:
+        size: the new size, a number or one an axis.
+        scale_factor: or by how much it grows; one of the two.
+        mode: ``"nearest"``, ``"nearest-exact"``, ``"linear"`` or ``"bilinear"``.
+        align_corners: for the linear ones: corner pixels keep their values.
+        recompute_scale_factor: compute with the sizes, not with the factor as given.
+
+    Raises:
+        ArgumentError: called, where both or neither of size and factor are given, or another mode.
+        ShapeError: called on other dimensions than the mode has.
+        DtypeError: called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.Upsample(scale_factor=2, mode="bilinear")(mc.ones(1, 3, 4, 5)).shape
@@ -24,9 +41,11 @@ class Upsample(Module):
         super().__init__()
         self.size, self.mode, self.align_corners = size, mode, align_corners
         if isinstance(scale_factor, tuple):
-            self.scale_factor = tuple(float(s) for s in scale_factor)
+            self.scale_factor = tuple(number("Upsample", "scale_factor", s) for s in scale_factor)
         else:
-            self.scale_factor = float(scale_factor) if scale_factor else None
+            given = scale_factor is not None
+            factor = number("Upsample", "scale_factor", scale_factor) if given else None
+            self.scale_factor = factor or None
         self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, input):
@@ -45,7 +64,16 @@ class Upsample(Module):
 
 
 class PixelShuffle(Module):
-    """(…, C·r², H, W) → (…, C, H·r, W·r), r = `upscale_factor`; see `functional.pixel_shuffle`.
+    """(…, C·r², H, W) → (…, C, H·r, W·r), r = `upscale_factor` (equation ``pixel-shuffle``).
+
+    As ``torch.nn.PixelShuffle``.
+
+    Args:
+        upscale_factor: r, an integer ≥ 1.
+
+    Raises:
+        ShapeError: called on fewer than three dimensions, or channels that r² does not divide.
+        ArgumentError: called, where r < 1.
 
     >>> import minicnn as mc
     >>> mc.nn.PixelShuffle(2)(mc.ones(1, 8, 3, 3)).shape
@@ -64,7 +92,17 @@ class PixelShuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """The channels of all groups in turn; see `minicnn.nn.functional.channel_shuffle`.
+    """The channels of all groups in turn (equation ``channel-shuffle``).
+
+    As ``torch.nn.ChannelShuffle``.
+
+    Args:
+        groups: how many groups there are; divides the number of channels.
+
+    Raises:
+        ShapeError: called on fewer than three dimensions, or channels that `groups` does not
+            divide.
+        ArgumentError: called, where `groups` < 1.
 
     >>> import minicnn as mc
     >>> mc.nn.ChannelShuffle(2)(mc.arange(4).reshape(1, 4, 1)).flatten()
@@ -83,7 +121,19 @@ class ChannelShuffle(Module):
 
 
 class Unfold(Module):
-    """Every window as a column; arguments as `minicnn.nn.functional.unfold`, eq. ``im2col``.
+    """Every window as a column (equation ``im2col``).
+
+    As ``torch.nn.Unfold``.
+
+    (N, C, H, W) → (N, C·kh·kw, L), for L windows.
+
+    Args:
+        kernel_size, dilation, padding, stride: numbers, or pairs (vertical, horizontal).
+
+    Raises:
+        ShapeError: called on other shapes.
+        ArgumentError: called, where a size is out of range.
+        DtypeError: called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.Unfold(3)(mc.ones(2, 4, 5, 6)).shape
@@ -106,7 +156,20 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """Columns as the windows of an image; arguments as `minicnn.nn.functional.fold`.
+    """Columns as the windows of an image, added up where they overlap (equation ``im2col``).
+
+    As ``torch.nn.Fold``.
+
+    (N, C·kh·kw, L) → (N, C, H, W): the transpose of `Unfold`.
+
+    Args:
+        output_size: (H, W).
+        kernel_size, dilation, padding, stride: numbers, or pairs (vertical, horizontal).
+
+    Raises:
+        ShapeError: called on other shapes.
+        ArgumentError: called, where a size is out of range.
+        DtypeError: called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.Fold((5, 6), 3)(mc.ones(2, 36, 12)).shape
@@ -133,6 +196,8 @@ class Fold(Module):
 class Unflatten(Module):
     """One dimension as several: the way back from `Flatten`.
 
+    As ``torch.nn.Unflatten``.
+
     Args:
         dim: the dimension; an integer.
         unflattened_size: the sizes it becomes, whose product it is; one may be −1.
@@ -151,14 +216,14 @@ class Unflatten(Module):
         if isinstance(dim, str):
             raise DtypeError(f"Unflatten: dimensions have no names here; dim {dim!r} is not an int")
         sizes = unflattened_size
-        if not isinstance(sizes, (tuple, list)) or not all(isinstance(s, int) for s in sizes):
+        if not isinstance(sizes, (tuple, list)) or any(type(s) is not int for s in sizes):
             raise DtypeError(
                 f"Unflatten: unflattened_size must be a tuple of integers, got {sizes!r}"
             )
         self.dim, self.unflattened_size = dim, unflattened_size
 
     def forward(self, input):
-        dim = dimension("Unflatten", self.dim, input.ndim)
+        dim = dimension("Unflatten", self.dim, tensor_only("Unflatten", input).ndim)
         sizes = self._filled_in(input.shape[dim], input.shape)
         return input.reshape(*input.shape[:dim], *sizes, *input.shape[dim + 1 :])
 

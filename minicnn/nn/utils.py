@@ -59,6 +59,8 @@ def _order(name, norm_type):
 def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """The norm of all elements of all `tensors`, as if they were one vector.
 
+    As ``torch.nn.utils.get_total_norm``.
+
     Args:
         tensors: a tensor or an iterable of them.
         norm_type: p of the p-norm; ``"inf"`` for the largest absolute value.
@@ -70,6 +72,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
 
     Raises:
         ArgumentError: a norm that is not finite, where `error_if_nonfinite` asks for it.
+        DtypeError: not tensors.
 
     >>> import minicnn as mc
     >>> mc.nn.utils.get_total_norm([mc.tensor([3.0]), mc.tensor([4.0])])
@@ -103,11 +106,23 @@ def _total(name, tensors, norm_type, error_if_nonfinite):
 def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
     """Multiply all gradients by min(1, max_norm / (total_norm + 1e−6)), in place.
 
+    As ``torch.nn.utils.clip_grads_with_norm_``.
+
     Args:
         parameters: a tensor or an iterable of them.
         max_norm: the length that the gradients may have.
         total_norm: the length that they have: `get_total_norm` of them.
         foreach: only its default.
+
+    Raises:
+        DtypeError: not tensors.
+
+    >>> import minicnn as mc
+    >>> w = mc.zeros(2, requires_grad=True)
+    >>> w.grad = mc.tensor([3.0, 4.0])
+    >>> mc.nn.utils.clip_grads_with_norm_(w, 1.0, mc.tensor(5.0))
+    >>> w.grad
+    tensor([0.6, 0.8])
     """
     name = "clip_grads_with_norm_"
     gradients = _gradients(name, parameters, foreach)
@@ -169,10 +184,15 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 def clip_grad_value_(parameters, clip_value, foreach=None):
     """Limit every element of every gradient to [−clip_value, clip_value], in place.
 
+    As ``torch.nn.utils.clip_grad_value_``.
+
     Args:
         parameters: a tensor or an iterable of them; those without a gradient are left out.
         clip_value: the limit.
         foreach: only its default.
+
+    Raises:
+        DtypeError: not tensors.
 
     >>> import minicnn as mc
     >>> w = mc.zeros(2, requires_grad=True)
@@ -192,8 +212,14 @@ def clip_grad_value_(parameters, clip_value, foreach=None):
 def parameters_to_vector(parameters):
     """All elements of all parameters in one vector, differentiable.
 
+    As ``torch.nn.utils.parameters_to_vector``.
+
     Args:
         parameters: an iterable of tensors of one dtype, at least one.
+
+    Raises:
+        DtypeError: not tensors.
+        ArgumentError: no tensor at all.
 
     >>> import minicnn as mc
     >>> mc.nn.utils.parameters_to_vector([mc.zeros(1, 2), mc.ones(3)])
@@ -214,6 +240,8 @@ def parameters_to_vector(parameters):
 
 def vector_to_parameters(vec, parameters):
     """Give each parameter its part of `vec`, whose memory and dtype they have from then on.
+
+    As ``torch.nn.utils.vector_to_parameters``.
 
     Args:
         vec: a vector, as `parameters_to_vector` makes it.

@@ -12,6 +12,8 @@ from . import checks
 def sigmoid(x):
     """Eq. sigmoid: σ(x) = 1/(1 + exp(−x)).
 
+    x of any shape -> like x. ValueError for what are no numbers.
+
     >>> sigmoid([0, 1000, -1000])
     array([0.5, 1. , 0. ])
     """
@@ -21,6 +23,8 @@ def sigmoid(x):
 def sigmoid_gradient(delta, y):
     """Eq. sigmoid: σ' = σ(1 − σ); y is the output.
 
+    delta and y of one shape -> like delta. ValueError for different shapes.
+
     >>> sigmoid_gradient([4, 4], [0.5, 1])
     array([1., 0.])
     """
@@ -29,6 +33,8 @@ def sigmoid_gradient(delta, y):
 
 def tanh(x):
     """Eq. tanh: tanh(x) = (exp(x) − exp(−x))/(exp(x) + exp(−x)).
+
+    x of any shape -> like x. ValueError for what are no numbers.
 
     >>> tanh([0, 1000])
     array([0., 1.])
@@ -40,6 +46,8 @@ def tanh(x):
 def tanh_gradient(delta, y):
     """Eq. tanh: tanh' = 1 − tanh²; y is the output.
 
+    delta and y of one shape -> like delta. ValueError for different shapes.
+
     >>> tanh_gradient([4, 4], [0.5, 1])
     array([3., 0.])
     """
@@ -48,6 +56,8 @@ def tanh_gradient(delta, y):
 
 def relu(x):
     """Eq. relu: ReLU(x) = max(0, x).
+
+    x of any shape -> like x. ValueError for what are no numbers.
 
     >>> relu([-2, 0, 3])
     array([0., 0., 3.])
@@ -58,6 +68,8 @@ def relu(x):
 def relu_gradient(delta, x):
     """Eq. relu: 1 for x > 0, 0 for x < 0; undefined at 0, where 0 is used.
 
+    delta and x of one shape -> like delta. ValueError for different shapes.
+
     >>> relu_gradient([5, 5, 5], [-2, 0, 3])
     array([0., 0., 5.])
     """
@@ -67,6 +79,8 @@ def relu_gradient(delta, x):
 def relu6(x):
     """Eq. relu6: ReLU6(x) = min(max(0, x), 6).
 
+    x of any shape -> like x. ValueError for what are no numbers.
+
     >>> relu6([-2, 3, 8])
     array([0., 3., 6.])
     """
@@ -75,6 +89,8 @@ def relu6(x):
 
 def relu6_gradient(delta, x):
     """Eq. relu6: 1 for 0 < x < 6, else 0.
+
+    delta and x of one shape -> like delta. ValueError for different shapes.
 
     >>> relu6_gradient([5, 5, 5, 5], [0, 3, 6, 8])
     array([0., 5., 0., 0.])
@@ -89,6 +105,8 @@ def relu6_gradient(delta, x):
 def hardsigmoid(x):
     """Eq. hardsigmoid: ReLU6(x + 3)/6.
 
+    x of any shape -> like x. ValueError for what are no numbers.
+
     >>> hardsigmoid([-3, 0, 1.5, 4])
     array([0.  , 0.5 , 0.75, 1.  ])
     """
@@ -97,6 +115,8 @@ def hardsigmoid(x):
 
 def hardsigmoid_gradient(delta, x):
     """Eq. hardsigmoid: 1/6 for −3 < x < 3, else 0.
+
+    delta and x of one shape -> like delta. ValueError for different shapes.
 
     >>> hardsigmoid_gradient([12, 12, 12], [-3, 0, 4])
     array([0., 2., 0.])
@@ -111,6 +131,8 @@ def hardsigmoid_gradient(delta, x):
 def hardswish(x):
     """Eq. hardswish: x · ReLU6(x + 3)/6.
 
+    x of any shape -> like x. ValueError for what are no numbers.
+
     >>> hardswish([0, 1.5, 4])
     array([0.   , 1.125, 4.   ])
     """
@@ -119,6 +141,8 @@ def hardswish(x):
 
 def hardswish_gradient(delta, x):
     """Eq. hardswish: 0 for x ≤ −3, x/3 + 1/2 between, 1 for x ≥ 3.
+
+    delta and x of one shape -> like delta. ValueError for different shapes.
 
     >>> hardswish_gradient([2, 2, 2], [-3, 0, 4])
     array([0., 1., 2.])
@@ -135,6 +159,8 @@ def hardswish_gradient(delta, x):
 def silu(x):
     """Eq. silu: SiLU(x) = x · σ(x).
 
+    x of any shape -> like x. ValueError for what are no numbers.
+
     >>> silu([0, 1000])
     array([   0., 1000.])
     """
@@ -143,6 +169,8 @@ def silu(x):
 
 def silu_gradient(delta, x):
     """Eq. silu: σ(x) · (1 + x · (1 − σ(x))).
+
+    delta and x of one shape -> like delta. ValueError for different shapes.
 
     >>> silu_gradient([2, 2], [0, 1000])
     array([1., 2.])

@@ -37,6 +37,8 @@ def pad_gradient(delta, input_shape, widths, mode="constant"):
     delta of the shape of `pad`'s result -> input_shape, in the dtype of delta; the other arguments
     as there. ValueError for a delta of another shape.
 
+    Those are widths and mode.
+
     >>> pad_gradient([1, 2, 4, 8], (2,), [(1, 1)]), pad_gradient([1, 2, 4, 8], (2,), [(1, 1)],
     ... "replicate")
     (array([2., 4.]), array([ 3., 12.]))

@@ -59,6 +59,8 @@ def conv2d_input_gradient(
     w (F, C/groups, kh, kw), input_size = (H, W) -> (N, C, H, W), in the dtype of delta.
     ValueError for shapes that do not fit together.
 
+    stride, padding, dilation and groups as in `conv2d`.
+
     >>> conv2d_input_gradient([[[[1, 10]]]], [[[[1, 2], [3, 4]]]], (2, 3))
     array([[[[ 1., 12., 20.],
              [ 3., 34., 40.]]]])
@@ -89,6 +91,8 @@ def conv2d_input_gradient_scatter(
     """Eqs. 1.8, chain-rule: every δ_ij adds δ_ij · w_uv to each x that it was computed from.
 
     The scatter view of `conv2d_input_gradient`: same arguments, same result.
+
+    Those are delta, w, input_size, stride, padding, dilation and groups; ValueError as there.
 
     >>> conv2d_input_gradient_scatter([[[[1, 10]]]], [[[[1, 2], [3, 4]]]], (2, 3))
     array([[[[ 1., 12., 20.],
@@ -128,6 +132,8 @@ def conv2d_weight_gradient(
     over the batch, in the dtype of delta. k is the dilation, m' the dilated kernel size.
     ValueError for shapes that do not fit together.
 
+    stride, padding, dilation and groups as in `conv2d`.
+
     >>> x = np.arange(9).reshape(1, 1, 3, 3)
     >>> conv2d_weight_gradient([[[[1, 0], [0, 10]]]], x, (2, 2))
     array([[[[40., 51.],
@@ -158,6 +164,8 @@ def conv2d_weight_gradient_direct(
     """Eqs. 1.6, 1.12: ∂L/∂w_uv = Σ_i Σ_j δ_ij · (the x that w_uv is multiplied with in z_ij).
 
     Same arguments and result as `conv2d_weight_gradient`.
+
+    Those are delta, x, kernel_size, stride, padding, dilation and groups; ValueError as there.
 
     >>> x = np.arange(9).reshape(1, 1, 3, 3)
     >>> conv2d_weight_gradient_direct([[[[1, 0], [0, 10]]]], x, (2, 2))
@@ -191,6 +199,8 @@ def conv2d_bias_gradient(delta):
 
     delta (N, F, OH, OW) -> (F,), in the dtype of delta.
 
+    ValueError for a delta that has not four axes.
+
     >>> conv2d_bias_gradient([[[[1, 2]], [[10, 20]]], [[[3, 4]], [[30, 40]]]])
     array([ 10., 100.])
     """
@@ -213,6 +223,10 @@ def error_below_convolution(
 
     delta (N, F, OH, OW) of layer l + 1, its w (F, C/groups, kh, kw), slope (N, C, H, W) holding
     f_l'(Z^(l)) -> δ^(l) (N, C, H, W), in the dtype of delta.
+
+    stride, padding, dilation and groups as in `conv2d`.
+
+    ValueError for shapes that do not fit together.
 
     >>> error_below_convolution([[[[1, 10]]]], [[[[2]]]], [[[[1, 0]]]])
     array([[[[2., 0.]]]])

@@ -11,6 +11,8 @@ def kernel_derivative(dy, x):
 
     dy (M − m + 1, N − n + 1), x (M, N) -> ∂f/∂W (m, n)
 
+    ValueError for arrays that have not two axes, and a dy larger than x.
+
     >>> kernel_derivative([[1, 0]], [[1, 2, 3], [4, 5, 6]])
     array([[1., 2.],
            [4., 5.]])
@@ -35,7 +37,7 @@ def kernel_derivative(dy, x):
 def kernel_derivative_correlated(dy, x):
     """Eq. 1.7: ∂f/∂W = (∂f/∂Y) ⊗ X.
 
-    Shapes as in `kernel_derivative`.
+    dy (M − m + 1, N − n + 1), x (M, N) -> ∂f/∂W (m, n). ValueError as in `kernel_derivative`.
 
     >>> kernel_derivative_correlated([[1, 0]], [[1, 2, 3], [4, 5, 6]])
     array([[1., 2.],
@@ -48,6 +50,8 @@ def input_derivative(dy, w):
     """Eq. 1.8: ∂f/∂x_st = Σ_{i=1..M−m+1} Σ_{j=1..N−n+1} (∂f/∂y_ij) · w_{s−i+1, t−j+1}.
 
     dy (M − m + 1, N − n + 1), w (m, n) -> ∂f/∂X (M, N); w is 0 outside 1..m, 1..n.
+
+    ValueError for arrays that have not two axes.
 
     >>> input_derivative([[1, 10]], [[1, 2], [3, 4]])
     array([[ 1., 12., 20.],
@@ -72,7 +76,8 @@ def input_derivative(dy, w):
 def input_derivative_rotated_kernel(dy, w):
     """Eq. 1.9 (right): ∂f/∂X = rot180(W) ⊗~ (∂f/∂Y).
 
-    Shapes as in `input_derivative`.
+    dy (M − m + 1, N − n + 1), w (m, n) -> ∂f/∂X (M, N). ValueError for arrays that have not two
+    axes.
 
     >>> input_derivative_rotated_kernel([[1, 10]], [[1, 2], [3, 4]])
     array([[ 1., 12., 20.],
@@ -84,7 +89,8 @@ def input_derivative_rotated_kernel(dy, w):
 def input_derivative_rotated_error(dy, w):
     """Eq. 1.9 (middle): ∂f/∂X = rot180(∂f/∂Y) ⊗~ W.
 
-    Shapes as in `input_derivative`.
+    dy (M − m + 1, N − n + 1), w (m, n) -> ∂f/∂X (M, N). ValueError for arrays that have not two
+    axes.
 
     >>> input_derivative_rotated_error([[1, 10]], [[1, 2], [3, 4]])
     array([[ 1., 12., 20.],

@@ -12,6 +12,8 @@ def interpolate_nearest(x, output_size, scale_factor=None):
     pair (h, w), takes the place of OH/H and OW/W (where it is None, they stay), which differ from
     it where OH or OW was rounded.
 
+    ValueError for an x of other dimensions, or sizes below 1.
+
     >>> interpolate_nearest([[[[1, 2]]]], (1, 5))
     array([[[[1., 1., 1., 2., 2.]]]])
     >>> interpolate_nearest([[[[1, 2]]]], (1, 5), scale_factor=(1, 4))
@@ -33,6 +35,8 @@ def interpolate_nearest_gradient(delta, input_size, scale_factor=None):
     delta (N, C, OH, OW), input_size = (H, W) -> (N, C, H, W), in the dtype of delta; scale_factor
     as in `interpolate_nearest`.
 
+    ValueError for a delta of other dimensions.
+
     >>> interpolate_nearest_gradient([[[[1, 2, 3, 4, 5]]]], (1, 2))
     array([[[[6., 9.]]]])
     """
@@ -53,6 +57,8 @@ def interpolate_bilinear(x, output_size, align_corners=False, scale_factor=None)
     x (N, C, H, W), output_size = (OH, OW) -> (N, C, OH, OW), in the dtype of x. align_corners lays
     the centres of the corner pixels on each other; scale_factor, as in `interpolate_nearest`, takes
     the place of OH/H and OW/W in the other case. With H = OH = 1 it is that of a signal.
+
+    ValueError for an x of other dimensions, or sizes below 1.
 
     >>> interpolate_bilinear([[[[1, 3]]]], (1, 4))
     array([[[[1. , 1.5, 2.5, 3. ]]]])
@@ -76,6 +82,8 @@ def interpolate_bilinear_gradient(delta, input_size, align_corners=False, scale_
 
     delta (N, C, OH, OW), input_size = (H, W) -> (N, C, H, W), in the dtype of delta; the other
     arguments as in `interpolate_bilinear`.
+
+    Those are align_corners and scale_factor. ValueError for a delta of other dimensions.
 
     >>> interpolate_bilinear_gradient([[[[1, 4, 8, 16]]]], (1, 2))
     array([[[[ 6., 23.]]]])
@@ -120,6 +128,8 @@ def pixel_shuffle_gradient(delta, upscale_factor):
 
     delta (N, C, H·r, W·r), r = upscale_factor -> (N, C·r², H, W), in the dtype of delta.
 
+    ValueError for sizes that r does not divide.
+
     >>> pixel_shuffle_gradient([[[[1, 2], [3, 4]]]], 2).reshape(4)
     array([1., 2., 3., 4.])
     """
@@ -157,6 +167,8 @@ def channel_shuffle_gradient(delta, groups):
     """Eqs. channel-shuffle, rearrange: each δ goes back to where its y came from.
 
     delta (N, C, H, W), groups as in `channel_shuffle` -> (N, C, H, W), in the dtype of delta.
+
+    ValueError for groups that do not divide C.
 
     >>> channel_shuffle_gradient(np.arange(6).reshape(1, 6, 1, 1), 2).reshape(6)
     array([0., 2., 4., 1., 3., 5.])

@@ -11,6 +11,8 @@ def gaussian_kernel(size, sigma, normalize=True):
     size = (h, w), both odd; sigma > 0 -> (h, w) float64. Sampled values do not sum to 1; with
     normalize they are divided by their sum, so that the image keeps its brightness.
 
+    ValueError for even sizes, and a sigma that is not positive.
+
     >>> round(float(gaussian_kernel((3, 3), 1, normalize=False).sum()), 3)
     0.779
     >>> round(float(gaussian_kernel((3, 3), 1).sum()), 12)

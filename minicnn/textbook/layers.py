@@ -38,6 +38,8 @@ def linear_input_gradient(delta, w):
 
     delta (N, out), w (out, in) -> (N, in), in the dtype of delta.
 
+    ValueError for shapes that do not fit together.
+
     >>> linear_input_gradient([[1, 10]], [[3, 4], [5, 6]])
     array([[53., 64.]])
     """
@@ -60,6 +62,8 @@ def linear_weight_gradient(delta, x):
     """Eq. linear: ∂L/∂w_ki = Σ_n δ_nk · x_ni, ∂L/∂W = δᵀ·X.
 
     delta (N, out), x (N, in) -> (out, in), in the dtype of delta.
+
+    ValueError for shapes that do not fit together.
 
     >>> linear_weight_gradient([[1, 10]], [[3, 4]])
     array([[ 3.,  4.],
@@ -85,6 +89,8 @@ def linear_bias_gradient(delta):
 
     delta (N, out) -> (out,), in the dtype of delta.
 
+    ValueError for a delta that has not two axes.
+
     >>> linear_bias_gradient([[1, 10], [2, 20]])
     array([ 3., 30.])
     """
@@ -104,6 +110,8 @@ def dropout(x, mask, p=0.5):
     x of any shape, mask of the same with 1 where x is kept and 0 where it is dropped, p the
     probability of dropping, 0 ≤ p ≤ 1 -> like x. Evaluation leaves x as it is.
 
+    ValueError for different shapes, and a p outside of 0 … 1.
+
     >>> dropout([1, 2, 3], [1, 0, 1], p=0.5)
     array([2., 0., 6.])
     """
@@ -121,6 +129,8 @@ def dropout_gradient(delta, mask, p=0.5):
     """Eq. dropout: ∂L/∂x_i = m_i/(1 − p) · ∂L/∂y_i.
 
     delta and mask of the same shape, p as in `dropout` -> like delta.
+
+    ValueError for different shapes, and a p outside of 0 … 1.
 
     >>> dropout_gradient([1, 2, 3], [1, 0, 1], p=0.5)
     array([2., 0., 6.])
@@ -140,6 +150,8 @@ def dropout_classic_evaluation(x, p=0.5):
 
     x of any shape, p the probability of dropping -> like x.
 
+    ValueError for a p outside of 0 … 1.
+
     >>> dropout_classic_evaluation([10, 20], p=0.2)
     array([ 8., 16.])
     """
@@ -158,6 +170,8 @@ def residual(z, a, projection=None):
     z (N, F, H, W) and a (N, C, H, W) -> (N, F, H, W), in the dtype of z. projection is W_s as a
     1×1 convolution (F, C, 1, 1); None, if C = F, is the identity.
 
+    ValueError for shapes that do not fit together.
+
     >>> residual([[[[1, -5]]]], [[[[2, 3]]]])
     array([[[[3., 0.]]]])
     """
@@ -170,6 +184,8 @@ def residual_gradient(delta, z, a, projection=None):
     delta, z (N, F, H, W), a (N, C, H, W), projection (F, C, 1, 1) or None -> ∂L/∂z (N, F, H, W),
     ∂L/∂a by way of the shortcut (N, C, H, W), and ∂L/∂W_s, or None without projection. The
     other path adds its own share to ∂L/∂a.
+
+    ValueError for shapes that do not fit together.
 
     >>> residual_gradient([[[[7, 7]]]], [[[[1, -5]]]], [[[[2, 3]]]])
     (array([[[[7., 0.]]]]), array([[[[7., 0.]]]]), None)

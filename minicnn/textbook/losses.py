@@ -10,6 +10,8 @@ def softmax(z):
 
     z (N, K) -> (N, K), each row adding up to 1; in the dtype of z.
 
+    ValueError for a z that has not two axes.
+
     >>> softmax([[0, 0], [1000, 0]])
     array([[0.5, 0.5],
            [1. , 0. ]])
@@ -35,6 +37,8 @@ def softmax_gradient(delta, y):
 
     delta (N, K), y (N, K) -> (N, K), in the dtype of delta.
 
+    ValueError for different shapes.
+
     >>> softmax_gradient([[4, 0]], [[0.5, 0.5]])
     array([[ 1., -1.]])
     """
@@ -58,6 +62,8 @@ def log_softmax(z):
 
     z (N, K) -> (N, K), in the dtype of z.
 
+    ValueError for a z that has not two axes.
+
     >>> log_softmax([[1000, 0]])
     array([[    0., -1000.]])
     """
@@ -79,6 +85,8 @@ def log_softmax_gradient(delta, y):
     """Eq. log-softmax: ∂L/∂z_k = δ_k − exp(y_k) · Σ_j δ_j; y is the output.
 
     delta (N, K), y (N, K) -> (N, K), in the dtype of delta.
+
+    ValueError for different shapes.
 
     >>> log_softmax_gradient([[4, 0]], np.log([[0.5, 0.5]]))
     array([[ 2., -2.]])
@@ -123,6 +131,8 @@ def cross_entropy_gradient(z, target):
 
     z (N, K), target (N,) integers 0 … K − 1 -> (N, K), in the dtype of z; errors as in
     `cross_entropy`.
+
+    That is ValueError, for shapes that do not fit together and a class that is not there.
 
     >>> cross_entropy_gradient([[0, 0], [0, 0]], [0, 1])
     array([[-0.25,  0.25],

@@ -8,6 +8,8 @@ from .activations import _each
 def leaky_relu(x, slope=0.01):
     """Eq. leaky-relu: x for x > 0, slope · x below.
 
+    x of any shape -> like x. ValueError for what are no numbers.
+
     >>> leaky_relu([-2, 3], 0.5)
     array([-1.,  3.])
     """
@@ -16,6 +18,8 @@ def leaky_relu(x, slope=0.01):
 
 def leaky_relu_gradient(delta, x, slope=0.01):
     """Eq. leaky-relu: f' is 1 for x > 0, the slope below and at 0.
+
+    delta and x of one shape -> like delta. ValueError for different shapes.
 
     >>> leaky_relu_gradient([4, 4], [-2, 3], 0.5)
     array([2., 4.])
@@ -30,6 +34,8 @@ def leaky_relu_gradient(delta, x, slope=0.01):
 def elu(x, alpha=1.0):
     """Eq. elu: x for x > 0, α(exp(x) − 1) below.
 
+    x of any shape, alpha = α a number -> like x. ValueError for what are no numbers.
+
     >>> elu([-1000, 3], 2)
     array([-2.,  3.])
     """
@@ -38,6 +44,8 @@ def elu(x, alpha=1.0):
 
 def elu_gradient(delta, x, alpha=1.0):
     """Eq. elu: f' is 1 for x > 0, α exp(x) below.
+
+    delta and x of one shape, alpha = α -> like delta. ValueError for different shapes.
 
     >>> elu_gradient([4, 4], [0, 3], 2)
     array([8., 4.])
@@ -52,6 +60,8 @@ def elu_gradient(delta, x, alpha=1.0):
 def gelu(x):
     """Eq. gelu: x Φ(x), Φ the distribution function of the normal distribution.
 
+    x of any shape -> like x. ValueError for what are no numbers.
+
     >>> gelu([-1000, 0, 1000])
     array([  -0.,    0., 1000.])
     """
@@ -60,6 +70,8 @@ def gelu(x):
 
 def gelu_gradient(delta, x):
     """Eq. gelu: f' = Φ(x) + x φ(x), φ = Φ' the density.
+
+    delta and x of one shape -> like delta. ValueError for different shapes.
 
     >>> gelu_gradient([2], [0])
     array([1.])
@@ -75,6 +87,8 @@ def gelu_gradient(delta, x):
 def softplus(x, beta=1.0):
     """Eq. softplus: ln(1 + exp(βx))/β.
 
+    x of any shape, beta = β a number -> like x. ValueError for what are no numbers.
+
     >>> softplus([1000, -1000])
     array([1000.,    0.])
     """
@@ -86,6 +100,8 @@ def softplus(x, beta=1.0):
 
 def softplus_gradient(delta, x, beta=1.0):
     """Eq. softplus: f' = σ(βx).
+
+    delta and x of one shape, beta = β -> like delta. ValueError for different shapes.
 
     >>> softplus_gradient([4], [0])
     array([2.])

@@ -13,6 +13,8 @@ def nll_loss(y, target):
 
     y (N, K), target (N,) whole numbers in 0 … K − 1 -> a number.
 
+    ValueError for shapes that do not fit together, and a class that is not there.
+
     >>> nll_loss([[-1, -2], [-3, -4]], [0, 1])
     2.5
     """
@@ -25,6 +27,8 @@ def nll_loss(y, target):
 
 def nll_loss_gradient(delta, y, target):
     """Eq. nll: −δ/N at the targets, 0 elsewhere.
+
+    delta a number, y (N, K), target (N,) -> (N, K). ValueError as in `nll_loss`.
 
     >>> nll_loss_gradient(4, [[-1, -2], [-3, -4]], [0, 1])
     array([[-2., -0.],
@@ -40,6 +44,8 @@ def nll_loss_gradient(delta, y, target):
 def mse_loss(x, t):
     """Eq. mse: the mean of (x − t)².
 
+    x and t of one shape -> a number. ValueError for different shapes.
+
     >>> mse_loss([1, 5], [0, 2])
     5.0
     """
@@ -48,6 +54,8 @@ def mse_loss(x, t):
 
 def mse_loss_gradient(delta, x, t):
     """Eq. mse: 2(x − t) δ/n; ∂L/∂t is the negative of it.
+
+    delta a number, x and t of one shape -> ∂L/∂x like x. ValueError for different shapes.
 
     >>> mse_loss_gradient(3, [1, 5], [0, 2])
     array([3., 9.])
@@ -58,6 +66,8 @@ def mse_loss_gradient(delta, x, t):
 def l1_loss(x, t):
     """Eq. l1: the mean of |x − t|.
 
+    x and t of one shape -> a number. ValueError for different shapes.
+
     >>> l1_loss([1, 5], [0, 2])
     2.0
     """
@@ -67,6 +77,8 @@ def l1_loss(x, t):
 def l1_loss_gradient(delta, x, t):
     """Eq. l1: sign(x − t) δ/n, 0 where they are equal.
 
+    delta a number, x and t of one shape -> ∂L/∂x like x. ValueError for different shapes.
+
     >>> l1_loss_gradient(2, [1, 2], [0, 2])
     array([1., 0.])
     """
@@ -75,6 +87,8 @@ def l1_loss_gradient(delta, x, t):
 
 def smooth_l1_loss(x, t, beta=1.0):
     """Eq. smooth-l1: d²/2β for |d| < β, |d| − β/2 beyond; d = x − t.
+
+    x and t of one shape, beta > 0 -> a number. ValueError for different shapes.
 
     >>> smooth_l1_loss([1, 4], [0, 0], beta=2)
     1.625
@@ -90,6 +104,8 @@ def smooth_l1_loss(x, t, beta=1.0):
 def smooth_l1_loss_gradient(delta, x, t, beta=1.0):
     """Eq. smooth-l1: d/β for |d| < β, sign(d) beyond, times δ/n.
 
+    delta a number, x and t of one shape, beta > 0 -> ∂L/∂x like x. ValueError for different shapes.
+
     >>> smooth_l1_loss_gradient(2, [1, 4], [0, 0], beta=2)
     array([0.5, 1. ])
     """
@@ -103,6 +119,8 @@ def smooth_l1_loss_gradient(delta, x, t, beta=1.0):
 
 def binary_cross_entropy_with_logits(z, t):
     """Eq. bce-logits: the mean of −t ln σ(z) − (1 − t) ln(1 − σ(z)).
+
+    z and t of one shape -> a number. ValueError for different shapes.
 
     >>> binary_cross_entropy_with_logits([1000, -1000], [1, 0])
     0.0
@@ -118,6 +136,8 @@ def binary_cross_entropy_with_logits(z, t):
 def binary_cross_entropy_with_logits_gradient(delta, z, t):
     """Eq. bce-logits: (σ(z) − t) δ/n.
 
+    delta a number, z and t of one shape -> ∂L/∂z like z. ValueError for different shapes.
+
     >>> binary_cross_entropy_with_logits_gradient(4, [0, 0], [1, 0])
     array([-1.,  1.])
     """
@@ -132,6 +152,8 @@ def binary_cross_entropy_with_logits_gradient(delta, z, t):
 def kl_div(y, t):
     """Eq. kl-div: the mean of t (ln t − y), y being logarithms of probabilities.
 
+    y and t of one shape -> a number. ValueError for different shapes.
+
     >>> kl_div([0.0, -1.0], [1.0, 0.0])
     0.0
     """
@@ -140,6 +162,8 @@ def kl_div(y, t):
 
 def kl_div_gradient(delta, y, t):
     """Eq. kl-div: ∂L/∂y = −t δ/n.
+
+    delta a number, y and t of one shape -> ∂L/∂y like y. ValueError for different shapes.
 
     >>> kl_div_gradient(2, [0.0, -1.0], [1.0, 0.0])
     array([-1., -0.])

@@ -36,6 +36,8 @@ def batch_norm_gradients(delta, x, gamma, eps=1e-5):
     delta and x (N, C, H, W), (N, C, L) or (N, C); gamma (C,) -> dx like x, dgamma (C,),
     dbeta (C,), in the dtype of delta. M = N·H·W. ValueError as in `batch_norm`.
 
+    eps = ε.
+
     >>> dx, dgamma, dbeta = batch_norm_gradients([[4], [0], [0]], [[-1], [0], [1]], [1])
     >>> bool(abs(dx.sum()) < 1e-12), dbeta
     (True, array([4.]))
@@ -69,6 +71,9 @@ def batch_norm_evaluation(x, gamma, beta, running_mean, running_var, eps=1e-5):
 
     x (N, C, H, W), (N, C, L) or (N, C); the rest (C,) -> y like x, in the dtype of x.
 
+    The rest: gamma, beta, running_mean, running_var. ValueError for shapes that do not fit
+    together.
+
     >>> batch_norm_evaluation([[5]], [10], [100], [3], [4], eps=0)
     array([[110.]])
     """
@@ -92,6 +97,8 @@ def update_running(running, batch_stat, momentum=0.1):
     running (C,), batch_stat (C,): the batch's mean, or its `unbiased_variance` -> (C,), new, in
     the dtype of running.
 
+    ValueError for arrays of different shapes.
+
     >>> update_running([0], [10], momentum=0.1)
     array([1.])
     """
@@ -106,6 +113,8 @@ def update_running(running, batch_stat, momentum=0.1):
 
 def unbiased_variance(var, count):
     """Eq. bn-running: σ²·M/(M − 1), M = count > 1 values per channel; var (C,) -> (C,).
+
+    ValueError for a count of 1 or less.
 
     >>> unbiased_variance([1.0], 2)
     array([2.])
@@ -127,6 +136,8 @@ def local_response_norm(x, n=5, k=2.0, alpha=1e-4, beta=0.75):
     says how many channels (before, after) i are in the window, there (n // 2, (n − 1) // 2). α is
     the paper's: PyTorch divides it by n.
 
+    k, alpha and beta are numbers. ValueError for shapes that do not fit together.
+
     >>> local_response_norm([[[[3]], [[4]]]], n=3, k=0, alpha=1, beta=0.5)
     array([[[[0.6]],
             [[0.8]]]])
@@ -145,6 +156,8 @@ def local_response_norm_gradient(delta, x, n=5, k=2.0, alpha=1e-4, beta=0.75):
 
     The sum runs over the j whose window holds i. delta and x (N, C, H, W) -> (N, C, H, W), in the
     dtype of delta; n as in `local_response_norm`.
+
+    k, alpha and beta are numbers. ValueError for shapes that do not fit together.
 
     >>> dx = local_response_norm_gradient([[[[1]]]], [[[[2]]]], n=1, k=0, alpha=1, beta=0.5)
     >>> dx  # b = a/|a| is constant

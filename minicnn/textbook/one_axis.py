@@ -16,6 +16,8 @@ def conv1d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     x (N, C, L), w (F, C/groups, m), b (F,) or None -> (N, F, OL), OL by eq. conv-size; in the
     dtype of x. ValueError for shapes that do not fit together.
 
+    stride, padding and dilation are integers; groups divides C and F.
+
     >>> conv1d([[[1, 2, 4, 8]]], [[[-1, 1]]])
     array([[[1., 2., 4.]]])
     """
@@ -35,6 +37,9 @@ def conv1d_input_gradient(delta, w, length, stride=1, padding=0, dilation=1, gro
     """Eqs. 1.8, chain-rule: every δ_i adds δ_i · w_u to the x it was computed from.
 
     delta (N, F, OL), w (F, C/groups, m), length L -> (N, C, L), in the dtype of delta.
+
+    stride, padding, dilation and groups as in the forward. ValueError for shapes that do not fit
+    together.
 
     >>> conv1d_input_gradient([[[1, 10, 100]]], [[[-1, 1]]], 4)
     array([[[ -1.,  -9., -90., 100.]]])
@@ -58,6 +63,9 @@ def conv1d_weight_gradient(delta, x, kernel_size, stride=1, padding=0, dilation=
 
     delta (N, F, OL), x (N, C, L), kernel_size m -> (F, C/groups, m), summed over the batch, in the
     dtype of delta.
+
+    stride, padding, dilation and groups as in the forward. ValueError for shapes that do not fit
+    together.
 
     >>> conv1d_weight_gradient([[[1, 10, 100]]], [[[1, 2, 4, 8]]], 2)
     array([[[421., 842.]]])
@@ -83,6 +91,8 @@ def conv1d_bias_gradient(delta):
 
     delta (N, F, OL) -> (F,), in the dtype of delta. The same for `conv_transpose1d`.
 
+    ValueError for a delta that has not three axes.
+
     >>> conv1d_bias_gradient([[[1, 2], [10, 20]]])
     array([ 3., 30.])
     """
@@ -99,6 +109,8 @@ def conv_transpose1d(x, w, b=None, stride=1, padding=0, output_padding=0, dilati
 
     x (N, C, L), w (C, F/groups, m), b (F,) or None -> (N, F, OL), OL by eq. conv-transpose-size;
     in the dtype of x. ValueError as in `conv_transpose2d`.
+
+    stride, padding, output_padding and dilation are integers.
 
     >>> conv_transpose1d([[[1, 10]]], [[[1, 2, 3]]], stride=2)
     array([[[ 1.,  2., 13., 20., 30.]]])
@@ -126,6 +138,9 @@ def conv_transpose1d_input_gradient(delta, w, length, stride=1, padding=0, dilat
 
     delta (N, F, OL), w (C, F/groups, m), length L -> (N, C, L), in the dtype of delta.
 
+    stride, padding, dilation and groups as in the forward. ValueError for shapes that do not fit
+    together.
+
     >>> conv_transpose1d_input_gradient([[[1, 10, 100, 1000, 10000]]], [[[1, 2, 3]]], 2, stride=2)
     array([[[  321., 32100.]]])
     """
@@ -150,6 +165,9 @@ def conv_transpose1d_weight_gradient(
 
     delta (N, F, OL), x (N, C, L), kernel_size m -> (C, F/groups, m), summed over the batch, in the
     dtype of delta.
+
+    stride, padding, dilation and groups as in the forward. ValueError for shapes that do not fit
+    together.
 
     >>> conv_transpose1d_weight_gradient([[[1, 10, 100, 1000]]], [[[1, 2]]], 2, stride=2)
     array([[[ 201., 2010.]]])

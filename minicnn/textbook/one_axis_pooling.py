@@ -13,6 +13,9 @@ def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     maximum stands. Equal values, NaN, padding and errors as in `max_pool2d`; stride=None means
     kernel_size.
 
+    dilation is an integer; ceil_mode adds the windows that reach over the end. ValueError for
+    shapes that do not fit together.
+
     >>> max_pool1d([[[1, 5, 5, 2]]], 2, stride=1)
     (array([[[5., 5., 5.]]]), array([[[1, 1, 2]]]))
     """
@@ -61,6 +64,10 @@ def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
 
     x (N, C, L) -> (N, C, OL), in the dtype of x. What is counted in the divisor: `avg_pool2d`.
 
+    kernel_size, stride and padding are integers; stride=None means kernel_size; ceil_mode adds the
+    windows that reach over the end; count_include_pad counts the padding. ValueError for shapes
+    that do not fit together.
+
     >>> avg_pool1d([[[1, 3, 5]]], 2, stride=1, padding=1)
     array([[[0.5, 2. , 4. , 2.5]]])
     """
@@ -84,6 +91,9 @@ def avg_pool1d_gradient(
     """Eq. 1.17: up(δ) for mean pooling: each δ_i is spread evenly over its window.
 
     delta (N, C, OL), length L -> (N, C, L), in the dtype of delta; the rest as in `avg_pool1d`.
+
+    That is kernel_size, stride, padding, ceil_mode and count_include_pad. ValueError for shapes
+    that do not fit together.
 
     >>> avg_pool1d_gradient([[[2, 20]]], 3, 2, stride=1)
     array([[[ 1., 11., 10.]]])

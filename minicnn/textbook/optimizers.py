@@ -10,6 +10,8 @@ def weight_decay(grad, w, decay):
 
     grad and w of the same shape, decay = λ -> like grad.
 
+    ValueError for arrays of different shapes.
+
     >>> weight_decay([1.0], [10.0], 0.5)
     array([6.])
     """
@@ -25,6 +27,8 @@ def sgd_step(w, grad, lr):
     """Eq. sgd: w ← w − η·g.
 
     w and grad of the same shape, lr = η -> the new w.
+
+    ValueError for arrays of different shapes.
 
     >>> sgd_step([1.0], [10.0], 0.05)
     array([0.5])
@@ -42,6 +46,8 @@ def sgd_momentum_step(w, grad, velocity, lr, momentum=0.9, dampening=0.0, nester
 
     w and grad of the same shape, velocity v too, or None before the first step, which sets
     v = g; lr = η, momentum = μ, dampening = τ -> the new w, the new velocity.
+
+    ValueError for arrays of different shapes.
 
     >>> w, v = sgd_momentum_step([1.0], [1.0], None, lr=0.25, momentum=0.5)
     >>> w, v
@@ -68,6 +74,8 @@ def adam_step(w, grad, m, v, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
 
     w and grad of the same shape; m and v, too: 0 before the first step; t ≥ 1 the number of this
     step; lr = η -> the new w, m ← β₁·m + (1 − β₁)·g, v ← β₂·v + (1 − β₂)·g².
+
+    betas = (β₁, β₂), eps = ε. ValueError for arrays of different shapes, and for t < 1.
 
     >>> w, m, v = adam_step([1.0], [7.0], [0.0], [0.0], t=1, lr=0.25)
     >>> w.round(6)  # the first step is η long, whatever g is

@@ -15,6 +15,8 @@ def max_pool2d(x, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1), cei
     All but ceil_mode are pairs (h, w); stride=None means kernel_size. ValueError for padding
     beyond half the kernel, and where a window would hold padding alone.
 
+    Those pairs are kernel_size, stride, padding and dilation.
+
     >>> y, argmax = max_pool2d([[[[1, 5, 2], [7, 7, 3]]]], (2, 2), stride=(1, 1))
     >>> y, argmax
     (array([[[[7., 7.]]]]), array([[[[3, 4]]]]))
@@ -133,6 +135,8 @@ def avg_pool2d_gradient(
     delta (N, C, OH, OW), input_size = (H, W) -> (N, C, H, W), in the dtype of delta; the other
     arguments as in `avg_pool2d`. ValueError for shapes that do not fit together.
 
+    Those are kernel_size, stride, padding, ceil_mode, count_include_pad and divisor_override.
+
     >>> avg_pool2d_gradient([[[[4, 40]]]], (2, 3), (2, 2), stride=(1, 1))
     array([[[[ 1., 11., 10.],
              [ 1., 11., 10.]]]])
@@ -162,6 +166,8 @@ def error_below_max_pooling(delta, argmax, slope):
 
     delta and argmax (N, C, OH, OW), slope (N, C, H, W) holding f_l'(Z^(l)) -> (N, C, H, W).
 
+    ValueError for shapes that do not fit together.
+
     >>> error_below_max_pooling([[[[3]]]], np.array([[[[1]]]]), [[[[1, 0.5]]]])
     array([[[[0. , 1.5]]]])
     """
@@ -178,6 +184,9 @@ def error_below_mean_pooling(delta, slope, kernel_size, stride=None, padding=(0,
 
     delta (N, C, OH, OW), slope (N, C, H, W) holding f_l'(Z^(l)) -> (N, C, H, W).
 
+    kernel_size, stride and padding as in `avg_pool2d`. ValueError for shapes that do not fit
+    together.
+
     >>> error_below_mean_pooling([[[[4]]]], [[[[1, 0.5]]]], (1, 2))
     array([[[[2., 1.]]]])
     """
@@ -193,6 +202,8 @@ def global_avg_pool2d(x):
     """Eq. global-pool: y_c = (1/HW) · Σ_{i=1..H} Σ_{j=1..W} x_{c,i,j}.
 
     x (N, C, H, W) -> (N, C, 1, 1), in the dtype of x.
+
+    ValueError for an x that has not four axes.
 
     >>> global_avg_pool2d([[[[1, 2], [3, 6]]]])
     array([[[[3.]]]])

@@ -14,6 +14,8 @@ def layer_norm(x, gamma, beta, eps=1e-5):
 
     x (N, M); gamma, beta (M,) -> y (N, M), in the dtype of x.
 
+    ValueError for other shapes.
+
     >>> layer_norm([[1, 3]], [10, 10], [0, 1], eps=0)
     array([[-10.,  11.]])
     """
@@ -31,6 +33,8 @@ def layer_norm_gradients(delta, x, gamma, eps=1e-5):
     """Eq. norm-backward with g = γ ⊙ δ: ∂L/∂x = (g − mean(g) − x̂ mean(g ⊙ x̂))/√(σ² + ε).
 
     delta, x (N, M), gamma (M,) -> dx (N, M), dgamma (M,), dbeta (M,), in the dtype of delta.
+
+    eps = ε. ValueError for other shapes.
 
     >>> dx, dgamma, dbeta = layer_norm_gradients([[1, 0]], [[1, 3]], [1, 1])
     >>> dbeta, bool(abs(dx.sum()) < 1e-12)
@@ -55,6 +59,8 @@ def group_norm(x, groups, gamma, beta, eps=1e-5):
 
     x (N, C, H, W); gamma, beta (C,): one number a channel -> y like x, in its dtype.
 
+    ValueError for groups that do not divide C, and other shapes.
+
     >>> group_norm([[[[1.0]], [[3.0]]]], 1, [10, 10], [0, 1], eps=0).ravel()
     array([-10.,  11.])
     """
@@ -71,6 +77,9 @@ def group_norm(x, groups, gamma, beta, eps=1e-5):
 
 def group_norm_gradients(delta, x, groups, gamma, eps=1e-5):
     """Eq. norm-backward for `group_norm`: (dx, dgamma, dbeta), in the dtype of delta.
+
+    delta, x (N, C, H, W), gamma (C,), eps = ε; groups divides C -> dx like x, dgamma and dbeta
+    (C,). ValueError for other shapes.
 
     >>> dx, _, _ = group_norm_gradients([[[[1.0]], [[0.0]]]], [[[[1.0]], [[3.0]]]], 1, [1, 1])
     >>> bool(abs(dx.sum()) < 1e-12)
@@ -98,19 +107,26 @@ def group_norm_gradients(delta, x, groups, gamma, eps=1e-5):
 def instance_norm(x, gamma, beta, eps=1e-5):
     """Eq. instance-norm: `group_norm` with each channel a group of its own.
 
+    x (N, C, H, W); gamma, beta (C,) -> like x. ValueError for other shapes.
+
     >>> instance_norm([[[[1.0, 3.0]]]], [10], [0], eps=0).ravel()
     array([-10.,  10.])
     """
-    return group_norm(x, np.shape(x)[1], gamma, beta, eps)
+    channels = checks.array("instance_norm", "x", x, "N C H W").shape[1]
+    return group_norm(x, channels, gamma, beta, eps)
 
 
 def instance_norm_gradients(delta, x, gamma, eps=1e-5):
     """Eq. norm-backward for `instance_norm`: (dx, dgamma, dbeta).
 
+    delta, x (N, C, H, W), gamma (C,), eps = ε -> dx like x, dgamma and dbeta (C,). ValueError for
+    other shapes.
+
     >>> instance_norm_gradients([[[[1.0, 0.0]]]], [[[[1.0, 3.0]]]], [1])[2]
     array([1.])
     """
-    return group_norm_gradients(delta, x, np.shape(x)[1], gamma, eps)
+    channels = checks.array("instance_norm_gradients", "x", x, "N C H W").shape[1]
+    return group_norm_gradients(delta, x, channels, gamma, eps)
 
 
 def _parameters(function, gamma, beta, shape):

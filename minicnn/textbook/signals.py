@@ -13,6 +13,8 @@ def decay_signal(x, w=(1, 1 / 2, 1 / 4)):
 
     x (T,), w (m,) -> (T,); x is 0 before its first value.
 
+    ValueError for arrays that have not one axis each.
+
     >>> decay_signal([8, 0, 0, 0])
     array([8., 4., 2., 0.])
     """
@@ -33,6 +35,8 @@ def convolve1d(w, x):
 
     w (m,), x (n,) -> (n + m − 1,); x is 0 outside its bounds.
 
+    ValueError for arrays that have not one axis each.
+
     >>> convolve1d([1, -1], [3, 5, 6])
     array([ 3.,  2.,  1., -6.])
     """
@@ -52,6 +56,8 @@ def convolve2d(w, x):
     """Eq. 1.4: y_ij = Σ_{u=1..m} Σ_{v=1..n} w_uv · x_{i−u+1, j−v+1}, Y = W ∗ X.
 
     w (m, n), x (M, N) -> (M + m − 1, N + n − 1); x is 0 outside its bounds.
+
+    ValueError for arrays that have not two axes each.
 
     >>> convolve2d([[0, 1], [2, 3]], [[1, 10]])
     array([[ 0.,  1., 10.],
@@ -118,6 +124,8 @@ def rot180(w):
 
     w (m, n) -> (m, n)
 
+    ValueError for an array that has not two axes.
+
     >>> rot180([[1, 2, 3], [4, 5, 6]])
     array([[6., 5., 4.],
            [3., 2., 1.]])
@@ -135,6 +143,8 @@ def rot180(w):
 
 def pad_zeros(x, padding):
     """Zeros on every side, the p of eq. conv-size: padding = (h, w), x (M, N) -> (M + 2h, N + 2w).
+
+    ValueError for an array that has not two axes.
 
     >>> pad_zeros([[7]], (0, 1))
     array([[0., 7., 0.]])
@@ -156,6 +166,8 @@ def insert_zeros(x, step):
     x (M, N), step = (h, w) -> ((M − 1)h + 1, (N − 1)w + 1). A kernel is dilated by its dilation,
     an error term by the stride.
 
+    ValueError for an array that has not two axes.
+
     >>> insert_zeros([[1, 2], [3, 4]], (1, 2))
     array([[1., 0., 2.],
            [3., 0., 4.]])
@@ -176,6 +188,8 @@ def append_zeros(x, count):
 
     x (M, N), count = (rows, columns) -> (M + rows, N + columns)
 
+    ValueError for an array that has not two axes.
+
     >>> append_zeros([[1, 2]], (1, 0))
     array([[1., 2.],
            [0., 0.]])
@@ -195,6 +209,8 @@ def crop(x, padding):
     """The crop of eq. conv-dx-stride: takes off what `pad_zeros` puts on.
 
     x (M, N), padding = (h, w) -> (M − 2h, N − 2w)
+
+    ValueError for an array that has not two axes.
 
     >>> crop([[0, 7, 0]], (0, 1))
     array([[7.]])

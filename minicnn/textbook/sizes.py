@@ -51,6 +51,8 @@ padding 0 on either side)
 def dilated_size(kernel, dilation=1):
     """Eq. conv-size: m' = m + (m − 1)(d − 1), the size of a kernel with its holes.
 
+    kernel = m and dilation = d are integers ≥ 1 -> an integer. ValueError for others.
+
     >>> dilated_size(3, 1), dilated_size(3, 2)
     (3, 5)
     """
@@ -63,6 +65,8 @@ def leftover(n, kernel, stride=1, padding=0, dilation=1):
     """Eq. conv-r: r = (n + 2p − m') mod s, rows (or columns) at the end no window reaches.
 
     Integers for one axis, as in `output_size`.
+
+    Those are n, kernel = m, stride = s, padding = p and dilation = d. ValueError if no window fits.
 
     >>> leftover(8, 3, stride=2, padding=1)
     1
@@ -77,6 +81,8 @@ def transposed_output_size(n, kernel, stride=1, padding=0, output_padding=0, dil
 
     Integers for one axis. ValueError if nothing is left, or if output_padding is not smaller
     than stride or dilation.
+
+    n is the input's size, kernel m, stride s, padding p, dilation d; all integers.
 
     >>> transposed_output_size(4, 3, stride=2, padding=1)
     7
@@ -114,6 +120,9 @@ def parameter_count(in_channels, kernel_size, out_channels, groups=1, bias=True)
 
     kernel_size is a pair (h, w).
 
+    in_channels = F_in and out_channels = K_n are integers; bias=False leaves the last K_n out.
+    ValueError for groups that do not divide both.
+
     >>> parameter_count(1, (5, 5), 6)
     156
     """
@@ -127,6 +136,9 @@ def multiplication_count(in_channels, kernel_size, out_channels, out_size, group
     """Eq. conv-cost: H_out · W_out · f² · n_in · n_out; with groups each kernel sees n_in/groups.
 
     kernel_size and out_size are pairs (h, w).
+
+    The others are integers: in_channels = n_in, out_channels = n_out. ValueError for groups that do
+    not divide both.
 
     >>> multiplication_count(192, (5, 5), 32, (28, 28))
     120422400
@@ -142,6 +154,8 @@ def receptive_field(layers):
     """Eq. receptive-field: R_l = R_{l−1} + (m'_l − 1) · Π_{i<l} s_i, R_0 = 1.
 
     layers: (kernel, stride, dilation) of each layer for one axis, first layer first.
+
+    Integers -> an integer. ValueError for a kernel, a stride or a dilation below 1.
 
     >>> receptive_field([(3, 1, 1), (3, 1, 1)])
     5

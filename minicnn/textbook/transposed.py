@@ -23,6 +23,8 @@ def conv_transpose2d(
     (The position is written for indices from 0.) ValueError for shapes that do not fit together
     and for output_padding that is not smaller than stride or dilation.
 
+    Those pairs: stride, padding, output_padding, dilation.
+
     >>> conv_transpose2d([[[[1, 10]]]], [[[[1, 2, 3]]]])
     array([[[[ 1., 12., 23., 30.]]]])
     >>> conv_transpose2d([[[[1, 10]]]], [[[[1, 2, 3]]]], stride=(1, 2))
@@ -79,6 +81,8 @@ def conv_transpose2d_input_gradient(
     to δ. delta (N, F, OH, OW), w (C, F/groups, kh, kw), input_size = (H, W) -> (N, C, H, W), in
     the dtype of delta. The other arguments as in `conv_transpose2d`.
 
+    stride, padding, dilation and groups as there. ValueError for shapes that do not fit together.
+
     >>> conv_transpose2d_input_gradient([[[[1, 10, 100, 1000]]]], [[[[1, 2, 3]]]], (1, 2))
     array([[[[ 321., 3210.]]]])
     """
@@ -102,6 +106,8 @@ def conv_transpose2d_weight_gradient(
 
     delta (N, F, OH, OW), x (N, C, H, W), kernel_size = (kh, kw) -> (C, F/groups, kh, kw), summed
     over the batch, in the dtype of delta. ∂L/∂b is `conv2d_bias_gradient`.
+
+    stride, padding, dilation and groups as there. ValueError for shapes that do not fit together.
 
     >>> conv_transpose2d_weight_gradient([[[[1, 10, 100, 1000]]]], [[[[1, 2]]]], (1, 3))
     array([[[[  21.,  210., 2100.]]]])
@@ -166,6 +172,8 @@ def multiply(matrix, x):
 
     matrix (A, B), x (B,) -> (A,), in the dtype of x.
 
+    ValueError for shapes that do not fit together.
+
     >>> multiply(convolution_matrix([1, 2], 3), [1, 10, 100])
     array([ 21., 210.])
     """
@@ -185,6 +193,8 @@ def multiply_transposed(matrix, z):
     """Eq. conv-transpose: x' = Cᵀ z, x'_b = Σ_a c_ab · z_a.
 
     matrix (A, B), z (A,) -> (B,), in the dtype of z. It has the shape of x again, not its values.
+
+    ValueError for shapes that do not fit together.
 
     >>> multiply_transposed(convolution_matrix([1, 2], 3), [1, 10])
     array([ 1., 12., 20.])

@@ -13,6 +13,8 @@ def unfold(x, kernel_size, dilation=(1, 1), padding=(0, 0), stride=(1, 1)):
     over channels, then the kernel row by row; columns over windows row by row. Padding is 0. The
     other arguments are pairs (h, w). ValueError if no window fits.
 
+    kernel_size, dilation, padding and stride are those pairs.
+
     >>> unfold([[[[1, 2, 3], [4, 5, 6]]]], (1, 2))
     array([[[1., 2., 4., 5.],
             [2., 3., 5., 6.]]])
@@ -34,6 +36,8 @@ def fold(columns, output_size, kernel_size, dilation=(1, 1), padding=(0, 0), str
     columns (N, C·kh·kw, OH·OW), output_size = (H, W) -> (N, C, H, W), in the dtype of columns.
     The transpose of `unfold`, hence the gradient of it, as `unfold` is the gradient of this. The
     other arguments as there. ValueError for shapes that do not fit together.
+
+    kernel_size, dilation, padding and stride are pairs (h, w).
 
     >>> fold([[[1, 2, 4, 5], [2, 3, 5, 6]]], (2, 3), (1, 2))
     array([[[[ 1.,  4.,  3.],
@@ -61,6 +65,8 @@ def adaptive_avg_pool2d(x, output_size):
 
     x (N, C, H, W), output_size = (OH, OW) -> (N, C, OH, OW), in the dtype of x.
 
+    ValueError for an x of other dimensions, or sizes below 1.
+
     >>> adaptive_avg_pool2d([[[[1, 2, 6]]]], (1, 2))
     array([[[[1.5, 4. ]]]])
     """
@@ -85,6 +91,8 @@ def adaptive_avg_pool2d_gradient(delta, input_size):
 
     delta (N, C, OH, OW), input_size = (H, W) -> (N, C, H, W), in the dtype of delta.
 
+    ValueError for a delta of other dimensions, or sizes below 1.
+
     >>> adaptive_avg_pool2d_gradient([[[[2, 20]]]], (1, 3))
     array([[[[ 1., 11., 10.]]]])
     """
@@ -108,6 +116,8 @@ def adaptive_max_pool2d(x, output_size):
     x (N, C, H, W), output_size = (OH, OW) -> y (N, C, OH, OW) in the dtype of x, argmax int64 of
     the same shape, as in `max_pool2d`, equal values and NaN too. `max_pool2d_gradient` is its
     gradient.
+
+    ValueError for an x of other dimensions, or sizes below 1.
 
     >>> adaptive_max_pool2d([[[[1, 5, 2], [7, 7, 3]]]], (2, 2))
     (array([[[[5., 5.],
@@ -140,6 +150,8 @@ def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
     that ceil_mode cuts counts as if it had all of its m·n values (S·mn / how many it has), as in
     PyTorch. kernel_size and stride (None means kernel_size) are pairs (h, w).
 
+    ValueError for shapes that do not fit together.
+
     >>> lp_pool2d([[[[3, 4, 0]]]], 2, (1, 2), stride=(1, 1))
     array([[[[5., 4.]]]])
     >>> lp_pool2d([[[[3, -4, 0]]]], np.inf, (1, 2), stride=(1, 1))
@@ -166,6 +178,9 @@ def lp_pool2d_gradient(delta, x, norm_type, kernel_size, stride=None, ceil_mode=
     With p = ±∞ all of δ_ij goes, with the sign of x, to the first x that is the extreme one.
     delta (N, C, OH, OW), x (N, C, H, W) -> (N, C, H, W), in the dtype of delta; the other
     arguments as in `lp_pool2d`.
+
+    Those are norm_type, kernel_size, stride and ceil_mode. ValueError for shapes that do not fit
+    together.
 
     >>> lp_pool2d_gradient([[[[10]]]], [[[[3, 4, 7]]]], 2, (1, 2))
     array([[[[6., 8., 0.]]]])
@@ -219,6 +234,8 @@ def max_unpool2d_gradient(delta, argmax):
 
     delta (N, C, H, W), argmax (N, C, OH, OW) -> (N, C, OH, OW), in the dtype of delta. As in
     PyTorch, a value that another one replaced gets the δ of their place, too.
+
+    ValueError for shapes that do not fit together.
 
     >>> max_unpool2d_gradient([[[[1, 2], [3, 4]]]], np.array([[[[1, 3]]]]))
     array([[[[2., 4.]]]])

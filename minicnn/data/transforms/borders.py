@@ -33,6 +33,8 @@ def pad(img, padding, fill=0, padding_mode="constant"):
 class Pad:
     """The image with a border around it.
 
+    As ``torchvision.transforms.Pad``.
+
     Args:
         padding: the width of the border: one number for all sides; two for left and right, and top
             and bottom; or four for left, top, right, bottom.

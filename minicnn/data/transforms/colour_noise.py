@@ -51,6 +51,8 @@ def colour_components(images):
     The eigenvalues and eigenvectors of the covariance matrix of all pixels' (red, green, blue), in
     units of full brightness: `PCALighting` takes them.
 
+    minicnn's own, for the method of Krizhevsky, Sutskever & Hinton 2012, section 4.1.
+
     Args:
         images: colour images (arrays, tensors or PIL images), or samples (image, label): a data set
             without random transforms, say. Once through it.
@@ -141,6 +143,8 @@ class PCALighting:
 
 class RGBShift:
     """A random number added to each of the channels red, green and blue.
+
+    minicnn's own.
 
     Args:
         limit: the most, in units of full brightness: uniform in (−limit, limit).

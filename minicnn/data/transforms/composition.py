@@ -27,6 +27,8 @@ def _listed(transforms):
 class Compose:
     """Transforms one after the other.
 
+    As ``torchvision.transforms.Compose``.
+
     Args:
         transforms: a list of callables.
 
@@ -55,6 +57,16 @@ class Compose:
 class RandomApply:
     """All of the transforms, one after the other, with probability `p`; else none of them.
 
+    As ``torchvision.transforms.RandomApply``.
+
+    Args:
+        transforms: a list of callables.
+        p: the probability, a number from 0 to 1.
+
+    Raises:
+        ArgumentError: a probability outside of 0 … 1.
+        DtypeError: not a list, or an entry that cannot be called.
+
     >>> import numpy as np
     >>> from minicnn.data.transforms import Pad
     >>> RandomApply([Pad(1), Pad(1)], p=1)(np.ones((1, 1))).shape
@@ -77,6 +89,8 @@ class RandomApply:
 
 class RandomChoice:
     """One of the transforms, a random one.
+
+    As ``torchvision.transforms.RandomChoice``.
 
     Args:
         transforms: a list of callables.
@@ -115,6 +129,14 @@ class RandomChoice:
 class RandomOrder:
     """All of the transforms, in a random order.
 
+    As ``torchvision.transforms.RandomOrder``.
+
+    Args:
+        transforms: a list of callables.
+
+    Raises:
+        DtypeError: not a list, or an entry that cannot be called.
+
     >>> import numpy as np
     >>> from minicnn.data.transforms import Pad
     >>> RandomOrder([Pad(1), Pad(2)])(np.ones((1, 1))).shape
@@ -135,6 +157,14 @@ class RandomOrder:
 
 class Lambda:
     """A function of one's own as a transform.
+
+    As ``torchvision.transforms.Lambda``.
+
+    Args:
+        lambd: the function; it is given the image.
+
+    Raises:
+        DtypeError: it cannot be called.
 
     >>> import numpy as np
     >>> Lambda(lambda image: 255 - image)(np.array([[0, 200]], "uint8"))

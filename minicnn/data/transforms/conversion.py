@@ -126,6 +126,14 @@ def to_pil_image(pic, mode=None):
 class ConvertImageDtype:
     """A tensor of another dtype, with its values brought to that dtype's range.
 
+    As in ``torchvision.transforms``.
+
+    Args:
+        dtype: one of minicnn's.
+
+    Raises:
+        DtypeError: no dtype of minicnn's, or (on a call) not a tensor.
+
     >>> import minicnn as mc
     >>> ConvertImageDtype(mc.uint8)(mc.tensor([0.0, 0.5, 1.0]))
     tensor([  0, 127, 255], dtype=uint8)
@@ -143,6 +151,15 @@ class ConvertImageDtype:
 
 class ToDtype:
     """A tensor of another dtype; its values are brought to that dtype's range if `scale`.
+
+    As in ``torchvision.transforms``.
+
+    Args:
+        dtype: one of minicnn's.
+        scale: False leaves the values as they are.
+
+    Raises:
+        DtypeError: no dtype of minicnn's, or (on a call) not a tensor.
 
     >>> import minicnn as mc
     >>> ToDtype(mc.float32, scale=True)(mc.tensor([0, 255], dtype=mc.uint8))
@@ -167,7 +184,18 @@ class ToDtype:
 
 
 class PILToTensor:
-    """A PIL image as a tensor (C, H, W) of the same numbers: uint8 stays uint8."""
+    """A PIL image as a tensor (C, H, W) of the same numbers: uint8 stays uint8.
+
+    As in ``torchvision.transforms``.
+
+    Raises:
+        DtypeError: not a PIL image.
+        MissingPartError: Pillow is not installed.
+
+    >>> from PIL import Image
+    >>> PILToTensor()(Image.new("L", (3, 2), 7)).tolist()
+    [[[7, 7, 7], [7, 7, 7]]]
+    """
 
     def __call__(self, pic):
         return pil_to_tensor(pic)
@@ -177,7 +205,23 @@ class PILToTensor:
 
 
 class ToPILImage:
-    """A tensor or an array as a PIL image; arguments and errors as of `to_pil_image`."""
+    """A tensor or an array as a PIL image; arguments and errors as of `to_pil_image`.
+
+    As in ``torchvision.transforms``.
+
+    Args:
+        mode: Pillow's name of the kind of image; None: what fits the channels.
+
+    Raises:
+        MissingPartError: Pillow is not installed.
+        DtypeError: (on a call) neither a tensor nor an array.
+        ShapeError: (on a call) dimensions or channels that no image has.
+
+    >>> ToPILImage()(minicnn.zeros(3, 2, 4)).size
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
+    """
 
     def __init__(self, mode=None):
         self.mode = mode

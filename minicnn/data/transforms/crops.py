@@ -101,6 +101,15 @@ def ten_crop(img, size, vertical_flip=False):
 class CenterCrop:
     """The centre of the image, of size (h, w); with borders of zeros where the image is smaller.
 
+    As ``torchvision.transforms.CenterCrop``.
+
+    Args:
+        size: (h, w), or one integer for both.
+
+    Raises:
+        DtypeError: a size that is no integer, or what is no image.
+        ArgumentError: a size below 1.
+
     >>> import minicnn as mc
     >>> CenterCrop(224)(mc.zeros(3, 256, 341)).shape
     (3, 224, 224)
@@ -118,6 +127,11 @@ class CenterCrop:
 
 class FiveCrop:
     """The four corners of the image and its centre: a tuple of five images.
+
+    As ``torchvision.transforms.FiveCrop``.
+
+    Args:
+        size: (h, w), or one integer for both.
 
     Raises:
         ShapeError: the image is smaller than `size`.

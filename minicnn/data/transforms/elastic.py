@@ -75,6 +75,8 @@ def _gaussian(size, sigma, number):
 class GaussianBlur:
     """The image blurred by a random amount.
 
+    As ``torchvision.transforms.GaussianBlur``.
+
     Args:
         kernel_size: as for `gaussian_blur`.
         sigma: (min, max) of σ, or σ itself.

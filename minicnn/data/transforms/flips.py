@@ -43,6 +43,15 @@ def vflip(img):
 class RandomHorizontalFlip:
     """The image with left and right exchanged, with probability `p`; else as it is.
 
+    As ``torchvision.transforms.RandomHorizontalFlip``.
+
+    Args:
+        p: the probability, a number from 0 to 1.
+
+    Raises:
+        ArgumentError: a probability outside of 0 … 1.
+        DtypeError: a probability that is no number, or (on a call) what is no image.
+
     >>> RandomHorizontalFlip(p=1)(np.array([[1, 2, 3]]))
     array([[3, 2, 1]])
     """
@@ -68,6 +77,15 @@ class RandomHorizontalFlip:
 
 class RandomVerticalFlip(RandomHorizontalFlip):
     """The image upside down, with probability `p`; else as it is.
+
+    As ``torchvision.transforms.RandomVerticalFlip``.
+
+    Args:
+        p: the probability, a number from 0 to 1.
+
+    Raises:
+        ArgumentError: a probability outside of 0 … 1.
+        DtypeError: a probability that is no number, or (on a call) what is no image.
 
     >>> RandomVerticalFlip(p=1)(np.array([[1], [2]])).tolist()
     [[2], [1]]

@@ -10,6 +10,14 @@ class InterpolationMode(Enum):
     but ``NEAREST_EXACT``.
 
     The names as strings, ``"bilinear"``, and Pillow's numbers, ``Image.BILINEAR``, will do, too.
+
+    As ``torchvision.transforms.InterpolationMode``.
+
+    Raises:
+        ValueError: called with another value than those.
+
+    >>> InterpolationMode("bilinear").name
+    'BILINEAR'
     """
 
     NEAREST = "nearest"

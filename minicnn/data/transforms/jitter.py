@@ -26,6 +26,8 @@ from minicnn.tensor import Tensor
 class ColorJitter:
     """Brightness, contrast, saturation and hue changed at random, and in a random order.
 
+    As ``torchvision.transforms.ColorJitter``.
+
     Args:
         brightness, contrast, saturation: the factors' (min, max), each ≥ 0; one number a stands for
             (max(0, 1 − a), 1 + a). 0: unchanged.
@@ -86,6 +88,15 @@ def _factors(argument, given, centre=1, low=0, high=math.inf):
 class Grayscale:
     """The image in shades of grey, of 1 or of 3 equal channels.
 
+    As ``torchvision.transforms.Grayscale``.
+
+    Args:
+        num_output_channels: 1 or 3.
+
+    Raises:
+        ArgumentError: another number of channels.
+        ShapeError: (on a call) an image that has not one or three channels.
+
     >>> import minicnn as mc
     >>> Grayscale()(mc.rand(3, 28, 28)).shape
     (1, 28, 28)
@@ -105,6 +116,15 @@ class Grayscale:
 
 class RandomGrayscale:
     """The image in shades of grey with probability `p`, with as many channels as before.
+
+    As ``torchvision.transforms.RandomGrayscale``.
+
+    Args:
+        p: the probability, a number from 0 to 1.
+
+    Raises:
+        ArgumentError: a probability outside of 0 … 1.
+        DtypeError: a probability that is no number.
 
     >>> import minicnn as mc
     >>> grey = RandomGrayscale(p=1)(mc.rand(3, 28, 28))

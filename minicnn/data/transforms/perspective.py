@@ -92,6 +92,8 @@ def perspective(img, startpoints, endpoints, interpolation=InterpolationMode.BIL
 class RandomPerspective:
     """The image as seen from a random place, with probability `p`.
 
+    As ``torchvision.transforms.RandomPerspective``.
+
     Args:
         distortion_scale: how far corners move inwards at most, from 0 to 1: a part of half the
             width and height.

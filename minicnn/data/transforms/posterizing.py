@@ -45,6 +45,16 @@ def posterize(img, bits):
 class RandomPosterize:
     """The image with only the highest `bits` of the 8 bits of each number, with probability `p`.
 
+    As ``torchvision.transforms.RandomPosterize``.
+
+    Args:
+        bits: how many, an integer from 0 to 8.
+        p: the probability, a number from 0 to 1.
+
+    Raises:
+        ArgumentError: bits or a probability out of range.
+        DtypeError: (on a call) an image that is not of uint8.
+
     >>> RandomPosterize(1, p=1)(np.array([[3, 130, 255]], "uint8"))
     array([[  0, 128, 128]], dtype=uint8)
     """

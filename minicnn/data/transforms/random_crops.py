@@ -19,6 +19,11 @@ from minicnn.tensor import Tensor
 class RandomCrop:
     """A part of the image, of a given size and from a random place.
 
+
+    No numbers are drawn where the image has the size already.
+
+    As ``torchvision.transforms.RandomCrop``.
+
     Args:
         size: the size (h, w), or one number for both.
         padding: a border put around the image first, as in `Pad`; None: no border.
@@ -28,8 +33,6 @@ class RandomCrop:
     Raises:
         ShapeError: the image is smaller than `size`.
         ArgumentError, DtypeError: as for `Pad`.
-
-    No numbers are drawn where the image has the size already.
 
     >>> import minicnn as mc
     >>> RandomCrop(28, padding=4)(mc.zeros(1, 28, 28)).shape

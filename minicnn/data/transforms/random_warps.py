@@ -22,6 +22,8 @@ def _as_center(operation, center):
 class RandomRotation:
     """The image turned by a random angle.
 
+    As ``torchvision.transforms.RandomRotation``.
+
     Args:
         degrees: (min, max), counter-clockwise; one number a stands for (−a, a).
         interpolation, expand, center, fill: as for `rotate`.
@@ -68,6 +70,8 @@ class RandomRotation:
 
 class RandomAffine:
     """The image turned, shifted, scaled and sheared at random.
+
+    As ``torchvision.transforms.RandomAffine``.
 
     Args:
         degrees: of the turn, (min, max), clockwise; one number a stands for (−a, a).

@@ -129,6 +129,8 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
 class Resize:
     """The image at another size.
 
+    As ``torchvision.transforms.Resize``.
+
     Args:
         size: the shorter side, an integer, and the longer in proportion; or both, (h, w).
         interpolation: an `InterpolationMode`: ``NEAREST``, ``NEAREST_EXACT``, ``BILINEAR`` or

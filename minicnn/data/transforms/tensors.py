@@ -28,6 +28,8 @@ class ToTensor:
     Takes an array or a PIL image. Only uint8 (and PIL's black-and-white mode "1") is divided by
     255; arrays of another dtype keep it and their values.
 
+    As ``torchvision.transforms.ToTensor``.
+
     Raises:
         DtypeError: neither an array nor a PIL image, or of a dtype that minicnn does not have.
         ShapeError: not two or three dimensions.
@@ -80,6 +82,8 @@ def _planes(images):
 
 class Normalize:
     """(image − mean) / std, channel by channel, for floating-point tensors (…, C, H, W).
+
+    As ``torchvision.transforms.Normalize``.
 
     Args:
         mean, std: a number, or one for each channel.

@@ -6,7 +6,7 @@ element; the gradient is f'(x) ⊙ δ. With `inplace` the input itself is overwr
 
 import warnings
 
-from minicnn.checks import DtypeError, dimension, one_of
+from minicnn.checks import DtypeError, dimension, one_of, truth
 from minicnn.dtypes import as_dtype, is_floating
 from minicnn.functions import elementwise
 from minicnn.functions.operands import operand, tensor_only
@@ -25,11 +25,19 @@ def _run(name, operation, input, inplace=False, integers=False):
         same_dtype(name, input)
     elif input.dtype.kind == "b":
         raise DtypeError(f"{name}: expected numbers, got bool; convert with .float()")
+    inplace = inplace is not False and truth(name, "inplace", inplace)
     return write(name, input, operation) if inplace else apply(operation, input)
 
 
 def relu(input, inplace=False):
     """max(x, 0), element by element (equation ``relu``); the gradient at 0 is 0.
+
+    Args:
+        input: the tensor x, of any shape.
+        inplace: True: overwrite `input`.
+
+    Raises:
+        DtypeError: not a tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.functional.relu(mc.tensor([-1.0, 2.0]))
@@ -41,6 +49,13 @@ def relu(input, inplace=False):
 def relu6(input, inplace=False):
     """min(max(x, 0), 6), element by element (equation ``relu6``).
 
+    Args:
+        input: the tensor x, of any shape.
+        inplace: True: overwrite `input`.
+
+    Raises:
+        DtypeError: not a tensor.
+
     >>> import minicnn as mc
     >>> mc.nn.functional.relu6(mc.tensor([-1.0, 2.0, 7.0]))
     tensor([0., 2., 6.])
@@ -50,6 +65,14 @@ def relu6(input, inplace=False):
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """x for x > 0, else `negative_slope` · x (equation ``leaky-relu``).
+
+    Args:
+        input: the tensor x, floating point, of any shape.
+        negative_slope: a number.
+        inplace: True: overwrite `input`.
+
+    Raises:
+        DtypeError: not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.functional.leaky_relu(mc.tensor([-1.0, 2.0]), 0.25)
@@ -61,6 +84,14 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
 def elu(input, alpha=1.0, inplace=False):
     """x for x > 0, else `alpha` · (eˣ − 1) (equation ``elu``).
+
+    Args:
+        input: the tensor x, floating point, of any shape.
+        alpha: a number.
+        inplace: True: overwrite `input`.
+
+    Raises:
+        DtypeError: not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.functional.elu(mc.tensor([-1e4, 2.0]))
@@ -90,6 +121,13 @@ def gelu(input, approximate="none"):
 def silu(input, inplace=False):
     """x · σ(x), also called swish (equation ``silu``).
 
+    Args:
+        input: the tensor x, floating point, of any shape.
+        inplace: True: overwrite `input`.
+
+    Raises:
+        DtypeError: not a floating-point tensor.
+
     >>> import minicnn as mc
     >>> mc.nn.functional.silu(mc.tensor([-1e4, 0.0, 1e4]))
     tensor([   -0.,     0., 10000.])
@@ -99,6 +137,12 @@ def silu(input, inplace=False):
 
 def sigmoid(input):
     """1 / (1 + e^(−x)) (equation ``sigmoid``); integers become float32.
+
+    Args:
+        input: the tensor x, of any shape.
+
+    Raises:
+        DtypeError: not a tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.functional.sigmoid(mc.tensor([-1e4, 0.0, 1e4]))
@@ -110,6 +154,12 @@ def sigmoid(input):
 def tanh(input):
     """The hyperbolic tangent (equation ``tanh``); integers become float32.
 
+    Args:
+        input: the tensor x, of any shape.
+
+    Raises:
+        DtypeError: not a tensor.
+
     >>> import minicnn as mc
     >>> mc.nn.functional.tanh(mc.tensor([-1e4, 0.0, 1e4]))
     tensor([-1.,  0.,  1.])
@@ -119,6 +169,13 @@ def tanh(input):
 
 def hardsigmoid(input, inplace=False):
     """ReLU6(x + 3)/6, a sigmoid of straight lines (equation ``hardsigmoid``).
+
+    Args:
+        input: the tensor x, floating point, of any shape.
+        inplace: True: overwrite `input`.
+
+    Raises:
+        DtypeError: not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.functional.hardsigmoid(mc.tensor([-4.0, 0.0, 1.5]))
@@ -130,6 +187,13 @@ def hardsigmoid(input, inplace=False):
 def hardswish(input, inplace=False):
     """x · ReLU6(x + 3)/6 (equation ``hardswish``).
 
+    Args:
+        input: the tensor x, floating point, of any shape.
+        inplace: True: overwrite `input`.
+
+    Raises:
+        DtypeError: not a floating-point tensor.
+
     >>> import minicnn as mc
     >>> mc.nn.functional.hardswish(mc.tensor([-4.0, 1.5, 4.0]))
     tensor([-0.   ,  1.125,  4.   ])
@@ -139,6 +203,13 @@ def hardswish(input, inplace=False):
 
 def softplus(input, beta=1.0, threshold=20.0):
     """ln(1 + e^(βx))/β, a smooth ReLU (equation ``softplus``); x itself where βx > `threshold`.
+
+    Args:
+        input: the tensor x, floating point, of any shape.
+        beta, threshold: numbers; β > 0.
+
+    Raises:
+        DtypeError: not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.functional.softplus(mc.tensor([-1e4, 0.0, 1e4]))
@@ -155,6 +226,7 @@ def softmax(input, dim=None, _stacklevel=3, dtype=None):
         input: any shape; floating point, unless `dtype` says what to make of it.
         dim: the dimension of the classes. Without it, as in PyTorch, 0 for 0, 1 or 3 dimensions
             and else 1, with a warning.
+        _stacklevel: not used; it is in PyTorch's signature.
         dtype: convert the input to it first.
 
     Raises:
@@ -172,6 +244,16 @@ def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
     """The logarithm of `softmax`, without its overflow and loss of digits (``log-softmax``).
 
     Arguments and errors as `softmax`.
+
+    Args:
+        input: the tensor x, floating point, of any shape.
+        dim: the dimension of the classes; without it that of `softmax`.
+        _stacklevel: not used; it is in PyTorch's signature.
+        dtype: convert the input to it first.
+
+    Raises:
+        DtypeError: not a floating-point tensor.
+        IndexRangeError: no such dimension.
 
     >>> import minicnn as mc
     >>> mc.nn.functional.log_softmax(mc.tensor([1e4, 0.0]), dim=0)

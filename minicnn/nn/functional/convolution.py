@@ -17,6 +17,19 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     `conv2d` with one axis: input (N, C, L) or (C, L), weight (F, C/groups, k), bias (F); the
     options are numbers, or tuples of one. Returns (N, F, OL). Errors as `conv2d`.
 
+    Args:
+        input: (N, C, L) or (C, L).
+        weight: (F, C/groups, k).
+        bias: (F), or None.
+        stride, padding, dilation: numbers, or tuples of one; padding also ``"same"`` or
+            ``"valid"``.
+        groups: divides C and F.
+
+    Raises:
+        ShapeError: shapes that do not fit together.
+        DtypeError: different dtypes, or options that are no integers.
+        ArgumentError: options out of range.
+
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F
     >>> F.conv1d(mc.tensor([[1.0, 2, 4, 8]]), mc.tensor([[[-1.0, 1]]]))
@@ -140,6 +153,18 @@ def conv_transpose1d(
     """Transposed convolution over signals (eq. ``conv-transpose``).
 
     `conv_transpose2d` with one axis: input (N, C, L) or (C, L), weight (C, F/groups, k).
+
+    Args:
+        input: (N, C, L) or (C, L).
+        weight: (C, F/groups, k).
+        bias: (F), or None.
+        stride, padding, output_padding, dilation: numbers, or tuples of one.
+        groups: divides C and F.
+
+    Raises:
+        ShapeError: shapes that do not fit together.
+        DtypeError: different dtypes, or options that are no integers.
+        ArgumentError: options out of range.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F

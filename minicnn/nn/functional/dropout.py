@@ -5,7 +5,7 @@ The random numbers come from the generator that `minicnn.manual_seed` seeds.
 
 import warnings
 
-from minicnn.checks import ShapeError, flag, one_of
+from minicnn.checks import ShapeError, flag, one_of, truth
 from minicnn.device import made
 from minicnn.functions.operands import tensor_only
 from minicnn.nn.functional.arguments import same_dtype
@@ -18,6 +18,7 @@ from minicnn.tensor import apply
 
 def _drop(name, input, p, shape, training, inplace=False):
     """`input` with each value of a mask of `shape` dropped with probability p."""
+    training, inplace = truth(name, "training", training), truth(name, "inplace", inplace)
     if not training or p == 0 or not input.numel():
         return input
     same_dtype(name, input)
@@ -56,6 +57,11 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     Neighbours in a map are alike, so that dropping single pixels hides little. For the arguments
     see `dropout`; `input` is (N, C, H, W). Other inputs of at least two dimensions are taken as
     (N, C, …), with a warning as in PyTorch: (C, H, W) too, whose first dimension then counts as N.
+
+    Args:
+        p: the probability of dropping, 0 … 1.
+        training: False: nothing happens.
+        inplace: overwrite `input`.
 
     Raises:
         ShapeError: fewer than two dimensions. ArgumentError, DtypeError: as `dropout`.

@@ -49,6 +49,17 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(1/n) Σ |input − target|: the mean absolute error (equation ``l1``); arguments as `mse_loss`.
 
+    Args:
+        input, target: floating-point tensors whose shapes broadcast.
+        size_average, reduce: None; PyTorch's older words for `reduction` are refused.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        weight: factors of the differences' shape; None: 1.
+
+    Raises:
+        ArgumentError: another reduction, or the older words.
+        DtypeError: not floating-point tensors.
+        ShapeError: the shapes do not broadcast.
+
     >>> import minicnn as mc
     >>> mc.nn.functional.l1_loss(mc.tensor([1.0, 5.0]), mc.tensor([1.0, 2.0]))
     tensor(1.5)
@@ -62,6 +73,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     """(1/n) Σ f(input − target), a square for small and |d| for large differences (``smooth-l1``).
 
     Args:
+        size_average, reduce: None; PyTorch's older words for `reduction` are refused.
         beta: β ≥ 0, where the square ends; 0 is `l1_loss`. The others as `mse_loss`.
 
     Raises:

@@ -24,6 +24,8 @@ from minicnn.tensor import Tensor, apply
 def one_hot(tensor, num_classes=-1):
     """1 at the place of each class, 0 elsewhere.
 
+    As ``torch.nn.functional.one_hot``.
+
     Args:
         tensor: class numbers ≥ 0, any shape (…); int64.
         num_classes: K; −1 takes the greatest class number + 1.

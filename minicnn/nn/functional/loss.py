@@ -11,9 +11,9 @@ from minicnn.checks import (
 )
 from minicnn.device import first_outside, one_device
 from minicnn.dtypes import int64, is_floating, uint8
-from minicnn.functions.operands import operand, tensor_only
+from minicnn.functions.operands import pair, tensor_only
 from minicnn.functions.shaping import squeeze, unsqueeze
-from minicnn.gpu import copied
+from minicnn.gpu import capturing, copied
 from minicnn.nn.functional.arguments import same_dtype
 from minicnn.nn.functional.options import between_0_and_1, no_legacy
 from minicnn.ops.loss import CrossEntropy, NegativeLogLikelihood, SoftCrossEntropy
@@ -103,7 +103,7 @@ def cross_entropy(
     smoothing = between_0_and_1(name, "label_smoothing", label_smoothing)
     weight = _check_scores(name, input, weight)
     if tensor_only(name, target).shape == input.shape:
-        target = _check_probabilities(name, input, target, ignore_index, reduction)
+        input, target = _check_probabilities(name, input, target, ignore_index, reduction)
         if weight is not None:
             weight = weight.reshape(-1, *[1] * (input.ndim - 2))  # along axis 1
         operation = SoftCrossEntropy(reduction, weight, smoothing)
@@ -169,7 +169,7 @@ def _check_classes(name, input, target, ignore_index, reduction):
     # A copy: the caller may change the target before backward needs it.
     one_device(f"{name}: input and target", (input.array, target.array))
     labels = copied(target.array, int64)
-    wrong = first_outside(labels, 0, classes, ignore_index)
+    wrong = None if capturing() else first_outside(labels, 0, classes, ignore_index)
     if wrong is not None:
         raise IndexRangeError(
             f"{name}: target {wrong} is out of bounds: with {classes} classes, "
@@ -179,7 +179,7 @@ def _check_classes(name, input, target, ignore_index, reduction):
 
 
 def _check_probabilities(name, input, target, ignore_index, reduction):
-    """The target in the input's dtype."""
+    """The input and the target, in one dtype."""
     if not is_floating(target.dtype):
         raise DtypeError(
             f"{name}: a target of the input's shape {input.shape} holds probabilities of the "
@@ -194,7 +194,7 @@ def _check_probabilities(name, input, target, ignore_index, reduction):
     if not input.shape[min(1, input.ndim - 1)]:
         raise ShapeError(f"{name}: input of shape {input.shape} has no classes")
     refuse_empty_mean(name, target, reduction)
-    return operand(name, target, input.dtype)
+    return pair(name, input, target)
 
 
 def constant(name, argument, t):

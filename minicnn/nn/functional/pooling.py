@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, flag, integer
+from minicnn.checks import ArgumentError, DtypeError, flag, integer, truth
 from minicnn.device import computed
 from minicnn.functions.elementwise import abs, mul, pow, relu
 from minicnn.functions.operands import tensor_only
@@ -49,7 +49,19 @@ def max_pool1d(
     ceil_mode=False,
     return_indices=False,
 ):
-    """`max_pool2d` with one axis: (N, C, L) or (C, L) → (N, C, OL); indices count along L.
+    """`max_pool2d` with one axis (equation 1.17): (N, C, L) or (C, L) → (N, C, OL).
+
+    Args:
+        input: (N, C, L) or (C, L).
+        kernel_size, stride, padding: numbers, or tuples of one; as for `avg_pool2d`.
+        dilation: the distance of neighbours in a window.
+        ceil_mode: also the windows that reach over the end.
+        return_indices: return (maxima, their places along L).
+
+    Raises:
+        ShapeError: other dimensions, or a signal shorter than a window.
+        ArgumentError: sizes, strides or padding out of range.
+        DtypeError: not a tensor, or sizes that are no integers.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F
@@ -111,7 +123,9 @@ def _max_pool(
         _refuse_windows_of_padding(name, input.shape[2:], kernel, stride, padding, dilation, out)
     output, indices = apply(MaxPool2d(kernel, stride, padding, dilation, out), input)
     output = from_images(output, n, added)
-    return (output, from_images(indices.long(), n, added)) if return_indices else output
+    if truth(name, "return_indices", return_indices):
+        return output, from_images(indices.long(), n, added)
+    return output
 
 
 def _window_counts(name, n, input, kernel, stride, padding, dilation, ceil_mode):
@@ -124,7 +138,18 @@ def _window_counts(name, n, input, kernel, stride, padding, dilation, ceil_mode)
 def avg_pool1d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
 ):  # fmt: skip
-    """`avg_pool2d` with one axis: (N, C, L) or (C, L) → (N, C, OL).
+    """`avg_pool2d` with one axis (equation 1.17): (N, C, L) or (C, L) → (N, C, OL).
+
+    Args:
+        input: (N, C, L) or (C, L).
+        kernel_size, stride, padding: numbers, or tuples of one; as for `avg_pool2d`.
+        ceil_mode: also the windows that reach over the end.
+        count_include_pad: count the padding's zeros in the mean.
+
+    Raises:
+        ShapeError: other dimensions, or a signal shorter than a window.
+        ArgumentError: sizes, strides or padding out of range.
+        DtypeError: not a tensor, or sizes that are no integers.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F
@@ -271,6 +296,16 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
 
     Arguments and errors as `adaptive_avg_pool2d`; with `return_indices` a pair, as `max_pool2d`.
 
+    Args:
+        input: (N, C, H, W) or (C, H, W), floating point.
+        output_size: (OH, OW) or one number; None keeps the input's size.
+        return_indices: return (maxima, where they were).
+
+    Raises:
+        ShapeError: other dimensions.
+        DtypeError: not a floating-point tensor, or sizes that are no integers.
+        ArgumentError: sizes < 0.
+
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F
     >>> F.adaptive_max_pool2d(mc.arange(15.0).reshape(1, 3, 5), (1, 2), return_indices=True)
@@ -282,4 +317,6 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     out = _adaptive_size(name, input, output_size)
     output, indices = apply(AdaptiveMaxPool2d(out), input)
     output = from_images(output, 2, added)
-    return (output, from_images(indices, 2, added)) if return_indices else output
+    if truth(name, "return_indices", return_indices):
+        return output, from_images(indices, 2, added)
+    return output

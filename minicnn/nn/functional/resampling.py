@@ -197,6 +197,10 @@ def channel_shuffle(input, groups):
     Zhang et al. 2018 (ShuffleNet), section 3.1: (N, C, …) seen as (N, g, C/g, …), those two axes
     swapped, and flattened again, so that grouped convolutions mix.
 
+    Args:
+        input: (N, C, …), at least 3 dimensions.
+        groups: g, an integer that divides C.
+
     Raises:
         ShapeError: less than 3 dimensions, channels that `groups` does not divide. ArgumentError:
         `groups` < 1.
