@@ -23,7 +23,9 @@ EXAMPLE = machine.ROOT / "examples" / "train_network.py"
 # One of every family: a small one, where a family has sizes.
 MODELS = (
     "lenet5", "alexnet", "vgg11_bn", "plain20", "resnet20", "resnext50_32x4d", "googlenet",
-    "inception_v3", "densenet121", "mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_b0",
+    "inception_v3", "inception_v4", "densenet121", "mobilenet_v1", "mobilenet_v2",
+    "mobilenet_v3_small", "shufflenet_v1", "shufflenet_v2_x1_0", "efficientnet_b0",
+    "efficientnet_v2_s",
 )  # fmt: skip
 RESULTS = machine.ROOT / "benchmarks" / "results"
 GUESSING = 0.1  # ten classes
