@@ -89,7 +89,10 @@ def sequence(operation, argument, value):
             f"{operation}: {argument} must be a list or another iterable, got "
             f"{type(value).__name__}"
         )
-    return list(value)
+    try:
+        return list(value)
+    except TypeError:  # a 0-d array, or a class, has __iter__ all the same
+        raise DtypeError(f"{operation}: {argument} cannot be iterated over, got {value!r}") from None
 
 
 def flag(operation, argument, value):
@@ -97,6 +100,16 @@ def flag(operation, argument, value):
     if not isinstance(value, (bool, np.bool_)):
         raise DtypeError(f"{operation}: {argument} must be True or False, got {value!r}")
     return bool(value)
+
+
+def truth(operation, argument, value):
+    """Whether Python counts `value` as true; a `DtypeError` for what refuses to say."""
+    try:
+        return bool(value)
+    except Exception:
+        raise DtypeError(
+            f"{operation}: {argument} must be True or False, got {type(value).__name__}"
+        ) from None
 
 
 def dimension(operation, dim, ndim):
@@ -143,7 +156,8 @@ def broadcastable(operation, *shapes):
 
 def one_of(operation, argument, value, allowed):
     """Refuse a `value` that is not among the `allowed` ones."""
-    if value not in allowed:
+    # Of the same type first: an array that is compared gives an array, and that has no truth.
+    if not any(isinstance(value, type(a)) and value == a for a in allowed):
         listed = ", ".join(repr(a) for a in allowed)
         raise ArgumentError(
             f"{operation}: {argument} must be one of {listed}; got {value!r}"
