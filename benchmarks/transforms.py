@@ -75,6 +75,19 @@ CASES = {
         lambda T: T.RandomAffine(15, shear=10, interpolation=T.InterpolationMode.BILINEAR),
     ),
     "ElasticTransform, 224²": (SQUARE, "bytes", lambda T: T.ElasticTransform()),
+    "RandomVerticalFlip(p=1), 375 × 500": (PHOTO, "bytes", lambda T: T.RandomVerticalFlip(1.0)),
+    "TenCrop(200), 224²": (SQUARE, "bytes", lambda T: T.TenCrop(200)),
+    "Pad(4, reflect), 224²": (SQUARE, "bytes", lambda T: T.Pad(4, padding_mode="reflect")),
+    "RandomRotation(30), 224²": (SQUARE, "bytes", lambda T: T.RandomRotation(30)),
+    "RandomRotation(30), bilinear, 224²": (
+        SQUARE,
+        "bytes",
+        lambda T: T.RandomRotation(30, interpolation=T.InterpolationMode.BILINEAR),
+    ),
+    "RandomPerspective(p=1), 224²": (SQUARE, "bytes", lambda T: T.RandomPerspective(p=1.0)),
+    "GaussianBlur(9), 224²": (SQUARE, "bytes", lambda T: T.GaussianBlur(9)),
+    "RandomGrayscale(p=1), 224²": (SQUARE, "bytes", lambda T: T.RandomGrayscale(1.0)),
+    "RandomPosterize(4, p=1), 224²": (SQUARE, "bytes", lambda T: T.RandomPosterize(4, p=1.0)),
 }
 
 

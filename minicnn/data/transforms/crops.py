@@ -25,6 +25,10 @@ def crop(img, top, left, height, width):
     )
     if height < 0 or width < 0:
         raise ShapeError(f"crop: the size must be at least 0, got {height} × {width}")
+    return _part(img, top, left, height, width)
+
+
+def _part(img, top, left, height, width):
     if is_pil_image(img):
         return img.crop((left, top, left + width, top + height))
     array, rows = pixels("crop", img)
@@ -63,7 +67,7 @@ def center_crop(img, output_size):
         old = [o + m for o, m in zip(old, missing, strict=True)]
     # Python's round, as in torchvision: of two middles it takes the even one.
     top, left = (round((o - n) / 2) for o, n in zip(old, size, strict=True))
-    return crop(img, top, left, *size)
+    return _part(img, top, left, *size)
 
 
 def five_crop(img, size):
@@ -84,8 +88,9 @@ def _five(operation, img, size):
             f"{old_width}; Resize(…) before it makes the image larger"
         )
     down, right = old_height - height, old_width - width
-    corners = [(0, 0), (0, right), (down, 0), (down, right)]
-    return *(crop(img, *corner, height, width) for corner in corners), center_crop(img, size)
+    # Python's round, as in `center_crop`.
+    places = [(0, 0), (0, right), (down, 0), (down, right), (round(down / 2), round(right / 2))]
+    return tuple(_part(img, *place, height, width) for place in places)
 
 
 def ten_crop(img, size, vertical_flip=False):
