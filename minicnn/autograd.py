@@ -62,6 +62,12 @@ def backward(
         GraphError: nothing requires grad, a saved tensor was changed, or the graph was freed; one
             of `inputs` does not require grad.
         ArgumentError: `inputs` is empty; both `grad_tensors` and `grad_variables` are given.
+
+    >>> import minicnn as mc
+    >>> x = mc.tensor([2.0], requires_grad=True)
+    >>> backward([x * x])
+    >>> x.grad
+    tensor([4.])
     """
     if grad_variables is not None:
         warnings.warn(
@@ -157,6 +163,8 @@ class detect_anomaly(ContextDecorator):
 
     The error names the operation and the line of Python that ran its forward, so the forward has
     to run inside too. It costs time: for debugging.
+
+    As ``torch.autograd.detect_anomaly``.
 
     Args:
         check_nan: False only remembers the lines.

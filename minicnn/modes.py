@@ -178,6 +178,14 @@ class record(_ModeSwitch):
 
     Args:
         recorder: an object with the methods of `minicnn.modes.Recorder`.
+
+    >>> import minicnn as mc
+    >>> class Names:
+    ...     def forward(self, node, operation, inputs, outputs):
+    ...         print(type(operation).__name__)
+    >>> with mc.autograd.record(Names()):
+    ...     y = mc.exp(mc.ones(2))
+    Exp
     """
 
     def __init__(self, recorder):

@@ -33,6 +33,10 @@ class Tensor:
         grad: after ``backward()``, the sum of all gradients that reached this leaf; else None.
         shape, dtype, device, ndim: as in PyTorch; a dtype is NumPy's, a shape a tuple.
 
+    Raises:
+        DtypeError: not an array, or one of a dtype that minicnn does not have; gradients for
+            integers.
+
     >>> import minicnn as mc
     >>> w = mc.tensor([1.0, 2.0], requires_grad=True)
     >>> loss = (w * w).sum()

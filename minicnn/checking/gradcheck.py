@@ -57,6 +57,8 @@ def gradcheck(
     Also checked: that func gives the same result twice, that backward does too, that neither
     changes its inputs, and that backward is linear in δ.
 
+    As ``torch.autograd.gradcheck``.
+
     Args:
         func: a function of tensors that returns a tensor or several.
         inputs: the tensors to call it with; those that require grad are checked, and must be

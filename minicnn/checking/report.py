@@ -14,6 +14,8 @@ class GradcheckError(AssertionError, RuntimeError):
         got, expected: backward's value there, and the finite difference.
         share: the share of wrong elements, in (0, 1].
         window: what the first wrong element has to do with, where a layer's options were given.
+
+    As in PyTorch a RuntimeError; `gradcheck` raises it.
     """
 
     def __init__(self, text, **attributes):
@@ -24,7 +26,10 @@ class GradcheckError(AssertionError, RuntimeError):
 
 
 class NotDifferentiableError(GradcheckError):
-    """Nothing can be said about backward: the function has no derivative at this input."""
+    """Nothing can be said about backward: the function has no derivative at this input.
+
+    As in PyTorch a RuntimeError; `gradcheck` raises it.
+    """
 
 
 def wrong_gradient(i, found, expected, wrong, options=None, kinks=0):

@@ -30,9 +30,9 @@ def fetch(urls, path, md5=None, otherwise="", timeout=TIMEOUT, *, sha256=None, p
         urls: where the file can be had.
         path: where to put it; its folder must exist.
         md5: the checksum, in hexadecimal.
-        sha256: the other kind of checksum: its first digits, as many as are known.
         otherwise: a sentence for the error message: what to do without a network.
         timeout: seconds to wait for an answer.
+        sha256: the other kind of checksum: its first digits, as many as are known.
         progress: whether to show a progress bar.
 
     Raises:

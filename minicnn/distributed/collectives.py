@@ -7,12 +7,24 @@ from minicnn.distributed.joining import world
 
 
 def is_available():
-    """Whether mpi4py is installed; does not start MPI."""
+    """Whether mpi4py is installed; does not start MPI.
+
+    As ``torch.distributed.is_available``.
+
+    It raises nothing on one rank; the first call on several joins them, see `world`.
+
+    >>> is_available() in (True, False)
+    True
+    """
     return find_spec("mpi4py") is not None
 
 
 def get_rank():
     """This process's number, from 0.
+
+    As ``torch.distributed.get_rank``.
+
+    It raises nothing on one rank; the first call on several joins them, see `world`.
 
     >>> get_rank()
     0
@@ -23,6 +35,10 @@ def get_rank():
 def get_world_size():
     """How many processes there are.
 
+    As ``torch.distributed.get_world_size``.
+
+    It raises nothing on one rank; the first call on several joins them, see `world`.
+
     >>> get_world_size()
     1
     """
@@ -30,12 +46,29 @@ def get_world_size():
 
 
 def barrier():
-    """Return when all ranks have come here."""
+    """Return when all ranks have come here.
+
+    As ``torch.distributed.barrier``.
+
+    Raises:
+        RankLostError: a rank hangs, has ended, or does something else.
+
+    >>> barrier()  # one rank need not wait
+    """
     world().barrier()
 
 
 def all_reduce(tensor):
     """Put the sum over all ranks into the tensor, on each of them.
+
+    As ``torch.distributed.all_reduce``.
+
+    Args:
+        tensor: any shape, the same on all ranks; of numbers.
+
+    Raises:
+        DtypeError: not a tensor.
+        RankLostError: a rank hangs, has ended, or does something else.
 
     >>> import minicnn as mc
     >>> total = mc.tensor([1.0, 2.0])
@@ -47,7 +80,23 @@ def all_reduce(tensor):
 
 
 def broadcast(tensor):
-    """Put the values of rank 0 into the tensor, on every rank."""
+    """Put the values of rank 0 into the tensor, on every rank.
+
+    As ``torch.distributed.broadcast``.
+
+    Args:
+        tensor: any shape, the same on all ranks; of numbers.
+
+    Raises:
+        DtypeError: not a tensor.
+        RankLostError: a rank hangs, has ended, or does something else.
+
+    >>> import minicnn as mc
+    >>> values = mc.tensor([1.0, 2.0])
+    >>> broadcast(values)
+    >>> values  # of one rank
+    tensor([1., 2.])
+    """
     _change(tensor, "broadcast", lambda ranks, t: ranks.broadcast([t], "broadcast"))
 
 

@@ -25,7 +25,14 @@ CONTROL, GRADIENTS, STATISTICS = "control", "gradients", "statistics"
 
 
 class Alone:
-    """One process, which is all there is: each collective is over before it began."""
+    """One process, which is all there is: each collective is over before it began.
+
+    minicnn's own: what `world` is without mpiexec, with the methods of `Communicator`. It raises
+    nothing.
+
+    >>> Alone().size
+    1
+    """
 
     rank, size, deadline = 0, 1, 300.0
     is_first = True
@@ -65,6 +72,8 @@ class Communicator:
     Every collective is a non-blocking one with a deadline. All ranks must call the same ones in the
     same order.
 
+    minicnn's own, over MPI.
+
     Args:
         mpi: an mpi4py communicator.
         deadline: seconds that a collective may take, from the moment this rank waits for it.
@@ -75,6 +84,9 @@ class Communicator:
         step: how many steps, of the training run or the program, were completed; for messages.
         busy: whether a training run is under way, so that ending now would be too early.
         failed: why a training run ended early (an error, an interruption), a text; else None.
+
+    Raises:
+        RankLostError: (in collectives) a rank hangs, has ended, or does something else.
     """
 
     def __init__(self, mpi, deadline):

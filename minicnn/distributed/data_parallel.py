@@ -26,6 +26,8 @@ class DistributedDataParallel(Module):
     epoch: each counts by its samples. A parameter that gets no gradient on one rank counts as zero
     there; one that gets none on any keeps what it has.
 
+    As ``torch.nn.parallel.DistributedDataParallel``.
+
     Args:
         module: the network, built alike on all ranks; it gets the values that rank 0 has.
         comm: the ranks: a communicator of mpi4py; default: all of the job.

@@ -31,6 +31,8 @@ def world():
     the machine's cores, and minicnn's default generator goes on as that of rank 0. From then on an
     error on one rank ends all.
 
+    minicnn's own.
+
     Raises:
         MissingPartError: mpiexec started several processes, and mpi4py or its library is missing.
         ArgumentError: mpiexec and mpi4py belong to different MPI installations, or the ranks have
@@ -84,6 +86,8 @@ def _deadline(seconds, name):
 def alone():
     """Inside, this process works as if it were the only one, for what one rank does by itself.
 
+    minicnn's own; it raises nothing.
+
     >>> with alone():
     ...     world().size
     1
@@ -96,7 +100,15 @@ def alone():
 
 
 def is_initialized():
-    """Whether this process has joined other ranks."""
+    """Whether this process has joined other ranks.
+
+    As ``torch.distributed.is_initialized``.
+
+    It raises nothing.
+
+    >>> is_initialized()
+    False
+    """
     return isinstance(_world, Communicator)
 
 
@@ -105,6 +117,8 @@ def init_process_group(backend=None, timeout=None):
 
     Not needed: whatever communicates first does it.
 
+    As ``torch.distributed.init_process_group``.
+
     Args:
         backend: None or ``"mpi"``; arrays on GPUs go through NCCL in any case.
         timeout: the deadline, a ``timedelta`` or seconds; default: the variable
@@ -112,6 +126,8 @@ def init_process_group(backend=None, timeout=None):
 
     Raises:
         ArgumentError: another backend, or a timeout that is not above 0. Others as `world`.
+
+    >>> init_process_group()
     """
     if backend not in (None, "mpi"):
         raise ArgumentError(f"init_process_group: backend must be None or 'mpi', got {backend!r}")

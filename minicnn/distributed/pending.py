@@ -13,7 +13,10 @@ _offer_core = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
 class RankLostError(RuntimeError):
-    """Another rank has ended, hangs, or does something else than this one."""
+    """Another rank has ended, hangs, or does something else than this one.
+
+    minicnn's own; a RuntimeError.
+    """
 
 
 class Patience:

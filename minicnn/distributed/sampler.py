@@ -16,6 +16,8 @@ class DistributedSampler(Sampler):
     All parts have the same length: the first indices come again where the ranks do not divide the
     samples, or with `drop_last` the last ones are left out.
 
+    As ``torch.utils.data.distributed.DistributedSampler``.
+
     Args:
         dataset: of N samples.
         num_replicas: R; default: the number of ranks.

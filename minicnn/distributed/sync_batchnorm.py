@@ -30,6 +30,8 @@ class SyncBatchNorm(_BatchNorm):
     Args:
         num_features, eps, momentum, affine, track_running_stats: as in `BatchNorm2d`.
         process_group: the ranks, a `Communicator`; default: all of the job.
+        device, dtype: where the parameters are made, and of which dtype.
+        bias: with `affine`, whether there is a β.
 
     Raises:
         ShapeError: not (N, C, …), other channels, or one value per channel on all ranks together.

@@ -15,6 +15,14 @@ _PATIENCE = 2.0  # seconds: how long a rank waits for rank 0 to make the same co
 def from_first(function, *arguments):
     """The result of a function that rank 0 alone calls; its exception is raised on all ranks.
 
+    minicnn's own.
+
+    Args:
+        function, arguments: what to call, and with what.
+
+    Raises:
+        RankLostError: a rank hangs, has ended, or does something else.
+
     >>> from_first(max, 3, 5)
     5
     """
@@ -22,13 +30,26 @@ def from_first(function, *arguments):
 
 
 def is_first():
-    """Whether this is rank 0, which writes files for all."""
+    """Whether this is rank 0, which writes files for all.
+
+    minicnn's own.
+
+    It raises nothing on one rank.
+
+    >>> is_first()
+    True
+    """
     return world().is_first
 
 
 @contextmanager
 def first_goes_first():
     """A block that rank 0 goes through before the others: it downloads, say, what they then find.
+
+    minicnn's own.
+
+    Raises:
+        RankLostError: a rank hangs, has ended, or does something else.
 
     >>> with first_goes_first():
     ...     pass
@@ -44,7 +65,12 @@ def first_goes_first():
 
 
 def one_voice():
-    """From now on only rank 0 writes to the standard output."""
+    """From now on only rank 0 writes to the standard output.
+
+    minicnn's own.
+
+    It raises nothing on one rank.
+    """
     if not world().is_first:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 until the end
 
@@ -53,6 +79,14 @@ def complain(text):
     """Write a line to the standard error: once, where all ranks complain of the same.
 
     What only one rank has to complain of is shown with its number. The job counts as failed.
+
+    minicnn's own.
+
+    Args:
+        text: what there is to say, a string.
+
+    Raises:
+        RankLostError: a rank hangs, has ended, or does something else.
     """
     if not is_initialized():
         launch = launched()  # started by mpiexec, and MPI not yet: all have the same arguments

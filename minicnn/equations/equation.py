@@ -14,6 +14,8 @@ class Equation:
     source: the paper and section, or the derivation, it comes from.
     note:   conventions and pitfalls that the formula does not show; may be empty.
 
+    It checks nothing: nothing is raised.
+
     >>> equation = Equation("y", "a line", "y = m x + c", "y = m·x + c", "school")
     >>> print(equation)
     eq. y (a line): y = m·x + c

@@ -15,6 +15,8 @@ class Slip:
     circulates: the wrong form, as one meets it.
     right:      what holds.
 
+    It checks nothing: nothing is raised.
+
     >>> from minicnn import equations
     >>> print(equations.slips[0].name, equations.slips[0].equation)
     wide-correlation-commutes wide-swap

@@ -78,6 +78,8 @@ def get(key):
 def keys():
     """All keys, strings, in order: 1.1 to 1.17 with what belongs to them, then the rest by subject.
 
+    minicnn's own; it raises nothing.
+
     >>> keys()[:3]
     ('1.1', '1.2', '1.3')
     """
@@ -86,6 +88,8 @@ def keys():
 
 def all():
     """All equations, in the order of `keys()`.
+
+    minicnn's own; it raises nothing.
 
     >>> [equation.key for equation in all()] == list(keys())
     True

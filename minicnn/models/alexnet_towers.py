@@ -26,8 +26,8 @@ class AlexNetTowers(nn.Module):
     values are those of ``AlexNetPaper(groups=2)`` with the same seed; `take` copies its weights.
 
     Args:
-        devices: of the first and the second tower.
         num_classes, padding, dropout: as `AlexNetPaper`.
+        devices: of the first and the second tower.
 
     Raises:
         DeviceError: a device that is not there. ArgumentError: not two devices.

@@ -345,7 +345,7 @@ def dirac_(tensor, groups=1):
         raise ArgumentError(f"dirac_: groups={groups} must divide the {filters} output channels")
     values = np.zeros(tensor.shape)
     middle = tuple(k // 2 for k in kernel)
-    for g in range(groups):
+    for g in range(groups if filters else 0):
         for i in range(min(filters // groups, channels)):
             values[(g * (filters // groups) + i, i, *middle)] = 1
     return _overwrite("dirac_", tensor, values)

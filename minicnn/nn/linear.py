@@ -100,6 +100,8 @@ class Identity(Module):
 
     As ``torch.nn.Identity``.
 
+    It raises nothing.
+
     Args:
         args, kwargs: anything; they are forgotten. Nor does it look at its input: nothing is
             raised.

@@ -20,10 +20,10 @@ class Adam(Optimizer):
         eps: keeps the quotient finite, ≥ 0.
         weight_decay: λ ≥ 0, adds λ w to the gradient.
         amsgrad: divide by the largest v so far (Reddi et al. 2018, algorithm 2).
-        maximize: climb instead.
-        decoupled_weight_decay: decay the weights as `AdamW` does, not through the gradient.
-        capturable: count the steps on the GPU, for a step in a CUDA graph (`minicnn.cuda.graph`).
         foreach, differentiable, fused: only their defaults.
+        maximize: climb instead.
+        capturable: count the steps on the GPU, for a step in a CUDA graph (`minicnn.cuda.graph`).
+        decoupled_weight_decay: decay the weights as `AdamW` does, not through the gradient.
 
     Raises:
         ArgumentError: options out of their range, or not supported. DtypeError: not tensors.
@@ -97,6 +97,15 @@ class AdamW(Adam):
     the gradient. Equation ``adamw``.
 
     Args: as `Adam`'s; `weight_decay` is 0.01 unless given.
+
+    Args:
+        params, lr, betas, eps, amsgrad, maximize: as for `Adam`.
+        weight_decay: λ, a number ≥ 0; 0.01 unless given.
+        foreach, capturable, differentiable, fused: as for `Adam`.
+
+    Raises:
+        ArgumentError: options out of their range, or not supported.
+        DtypeError: no tensors.
 
     >>> import minicnn as mc
     >>> w = mc.tensor([1.0], requires_grad=True)

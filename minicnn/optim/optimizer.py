@@ -76,9 +76,38 @@ class Optimizer:
 
     Or ``update_all``, which is given lists.
 
+    As ``torch.optim.Optimizer``.
+
+    Args:
+        defaults: a dictionary of the options, for groups that do not say otherwise.
+
     Attributes:
         param_groups: dictionaries with ``"params"`` and the options that hold for them.
         state: for each parameter a dictionary of what the optimiser remembers (velocities, …).
+
+    Raises:
+        DtypeError: something else than tensors.
+        ArgumentError: no parameters, or one that occurs twice.
+
+    >>> class Descent(Optimizer):
+    ...     def update(self, parameter, gradient, state, group):
+    ...         parameter -= group["lr"] * gradient
+    >>> w = minicnn.tensor([1.0], requires_grad=True)
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
+    >>> w.grad = minicnn.tensor([2.0])
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
+    >>> Descent([w], {"lr": 0.25}).step()
+    Traceback (most recent call last):
+        ...
+    NameError: name 'w' is not defined
+    >>> w
+    Traceback (most recent call last):
+        ...
+    NameError: name 'w' is not defined
     """
 
     def __init__(self, params, defaults):

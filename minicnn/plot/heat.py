@@ -14,6 +14,8 @@ def heat_maps(images, maps, captions=None, path=None):
 
     Each map is divided by its largest value: colours say where, not how much.
 
+    minicnn's own, for Grad-CAM (Selvaraju et al. 2017).
+
     Args:
         images: (N, H, W), (N, 1, H, W) or (N, 3, H, W); integers 0 … 255 or floating-point numbers.
         maps: (N, h, w) numbers ≥ 0, as from `minicnn.training.grad_cam`; of another size than the

@@ -28,6 +28,8 @@ _SPLITS = {
 def curves(metrics, path=None):
     """Loss (left) and accuracy (right) over the epochs of a training run.
 
+    minicnn's own.
+
     Args:
         metrics: a list with one dictionary an epoch; those of the keys train_loss, val_loss,
             test_loss, train_accuracy, val_accuracy, test_accuracy that are there are drawn, others

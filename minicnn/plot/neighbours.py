@@ -33,6 +33,8 @@ def neighbours(
     Above each image stands its class, and its distance. Those of another class than the query have
     an orange caption and frame.
 
+    minicnn's own.
+
     Args:
         queries: (M, H, W), (M, 1, H, W) or (M, 3, H, W); integers 0 … 255 or floating-point
             numbers.

@@ -23,6 +23,8 @@ _MARKS = "os^Dv"
 def points(coordinates, classes, class_names=None, explained=None, path=None):
     """Points in the plane, each with the colour and mark of its class; its name at the median.
 
+    minicnn's own.
+
     Args:
         coordinates: (N, 2), such as ``principal_components(vectors).points``.
         classes: (N,) integers.

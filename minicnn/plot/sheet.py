@@ -20,6 +20,8 @@ _MOST = 40  # images on a sheet
 def mistakes(images, truth, predicted, class_names=None, confidence=None, path=None):
     """A sheet of wrongly read images, each with a caption such as "5 read as 3 (0.87)".
 
+    minicnn's own.
+
     Args:
         images: (N, H, W), (N, 1, H, W) or (N, 3, H, W); integers 0 … 255 or any floating-point
             numbers (0 … 1 as they are, others from the smallest to the largest).

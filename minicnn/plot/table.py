@@ -24,6 +24,8 @@ def confusion_matrix(counts, class_names=None, path=None):
     Each cell shows a count. Its colour is the share of its row, that is of all images of the true
     class, on a scale that makes small shares visible.
 
+    minicnn's own.
+
     Args:
         counts: (K, K) whole numbers: counts[i, j] images of class i were predicted to be j.
         class_names: K names; by default the numbers 0 … K − 1.

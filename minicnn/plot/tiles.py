@@ -29,6 +29,8 @@ def kernels(weight, path=None):
     Red is positive, blue is negative, white is 0; the scale is the same for all of them. With three
     input channels, each kernel is shown in colour, with 0 as middle grey.
 
+    minicnn's own.
+
     Args:
         weight: (F, C, kh, kw), for example ``model.conv1.weight``. For C other than 1 and 3 there
             is a row for each of the F filters and a column for each channel. Of large layers the
@@ -77,6 +79,8 @@ def feature_maps(activations, path=None):
 
     If any value is negative, red is positive, blue negative and white 0; else dark is the smallest
     value and bright the largest. The scale is the same for all channels.
+
+    minicnn's own.
 
     Args:
         activations: (C, H, W), one image's activations; of a batch, take ``activations[0]``.

@@ -27,6 +27,9 @@ def summary(model, input_size, depth=None, order="definition"):
     memory as one without gradients. Afterwards everything is as before: training flags, buffers,
     hooks, gradients, the stream of random numbers.
 
+    minicnn's own; it counts by the equations ``parameter-count``, ``conv-cost`` and
+    ``receptive-field``.
+
     Args:
         model: a `Module`.
         input_size: the shape of the input with its batch dimension, such as ``(1, 3, 224, 224)``;

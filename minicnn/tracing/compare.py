@@ -31,6 +31,8 @@ TOLERANCE = {"float64": 1e-8, "float32": 1e-4, "float16": 2e-2}
 class Comparison:
     """What `compare` found.
 
+    minicnn's own; `trace.compare` makes it, and it raises nothing.
+
     Attributes:
         right: whether every gradient that was given is right.
         short: the first wrong gradient, such as ``"dW"``; empty if all are right.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class Cause:
     """One reason, and how often it holds.
 
+    minicnn's own; `trace.why_zero` makes it, and it raises nothing.
+
     Attributes:
         kind: ``"off"``, ``"lost maximum"``, ``"zero input"``, ``"zero weight"``, ``"dropped"``,
             ``"saturated"``, ``"ignored"``, ``"cancels"``, ``"underflow"``, ``"zero upstream"``,
@@ -30,6 +32,11 @@ class Explanation:
 
     First come those that alone make their product zero, the most frequent first; then those that
     stand beside a δ which is zero as well.
+
+    minicnn's own; it raises nothing.
+
+    `name` and `index` say which entry was asked for, `value` is the number there (None where there
+    is none), `summary` the sentence, `causes` a tuple of `Cause`.
     """
 
     name: str

@@ -32,6 +32,8 @@ ACTIVATIONS = {
 class Composition:
     """Two steps that make up eq. 1.16 or 1.17.
 
+    It only holds what was found, and raises nothing.
+
     Attributes:
         equation: ``"1.16"`` or ``"1.17"``.
         first: the number of the step that brought δ down through the upper layer.

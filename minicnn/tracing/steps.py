@@ -12,7 +12,11 @@ PHASES = ("forward", "loss", "backward", "accumulate", "update")
 
 @dataclass(frozen=True)
 class Source:
-    """The line of the user's program that made something happen."""
+    """The line of the user's program that made something happen.
+
+    minicnn's own; it raises nothing. `file`, a string, and `line`, counted from 1, say where;
+    `text` is the line itself.
+    """
 
     file: str
     line: int
@@ -40,6 +44,8 @@ class Run:
 class Result:
     """One gradient that a backward step computed, or one parameter that an update changed.
 
+    minicnn's own; it raises nothing.
+
     Attributes:
         symbol: how the equation writes it, such as ``"∂L/∂W"``.
         short: what to call it in code: ``"dX"``, ``"dW"``, ``"db"``.
@@ -66,6 +72,8 @@ class Result:
 @dataclass
 class Step:
     """One step of a run: an operation's forward or backward, or a change of a leaf.
+
+    minicnn's own.
 
     Attributes:
         number: its position in `Trace.steps`.

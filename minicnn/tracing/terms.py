@@ -22,6 +22,8 @@ class Factor:
 
     `index` is that of the whole array, the batch's axis included; None for a number that belongs to
     no place, such as 1/N. `source` is the recorded `Value`, or None for what is derived (f'(x)).
+
+    minicnn's own; it raises nothing.
     """
 
     symbol: str
@@ -36,7 +38,10 @@ class Factor:
 
 @dataclass(frozen=True)
 class Term:
-    """A product of factors."""
+    """A product of factors.
+
+    minicnn's own; it raises nothing. `factors` is a tuple of `Factor`.
+    """
 
     factors: tuple
 
@@ -55,6 +60,8 @@ class Term:
 @dataclass(frozen=True)
 class Terms:
     """One entry of an array, as a sum.
+
+    It raises nothing.
 
     Attributes:
         name: what it is an entry of, such as ``"∂L/∂X"``.

@@ -28,6 +28,8 @@ class trace(Walk, Questions):
     The forward has to run inside, since names, layers and source lines are gone after it; the
     backward is run by `backward`, and gives the very gradients that ``loss.backward()`` does.
 
+    minicnn's own.
+
     Args:
         model: the network; its parts give steps and tensors their names. None: without names.
         optimizer: for `update`; None if no update is to be recorded.

@@ -17,6 +17,9 @@ class Statistics:
 
     `minimum`, `maximum`, `mean` and `norm` (the L2 norm) are of the finite entries; None where
     there are none. `zeros` is the share of entries that are exactly 0.
+
+    minicnn's own; it raises nothing. `shape` and `dtype` are the array's; `nan` and `infinite`
+    count such entries.
     """
 
     shape: tuple
@@ -73,6 +76,8 @@ def statistics(array):
 @dataclass(frozen=True)
 class Digest:
     """What is kept of an array that is too large to keep.
+
+    minicnn's own; it raises nothing.
 
     Attributes:
         counts, edges: a histogram of the finite entries.
@@ -134,6 +139,8 @@ def _histogram(numbers):
 @dataclass
 class Value:
     """One array of a run.
+
+    minicnn's own; it raises nothing.
 
     Attributes:
         number: its position in `Trace.values`.

@@ -19,6 +19,11 @@ def save_checkpoint(
 
     On several ranks all must call it, and the first one writes its own state.
 
+
+    See `load_checkpoint` for an example.
+
+    minicnn's own.
+
     Args:
         path: the file's name.
         model, optimizer, scheduler: objects with a ``state_dict()``.
@@ -32,7 +37,16 @@ def save_checkpoint(
         ArgumentError: one of `generators` is called "default" and is not the default one.
         FileNotFoundError: there is no such folder.
 
-    See `load_checkpoint` for an example.
+    >>> import tempfile
+    >>> path = tempfile.mkdtemp() + "/run"
+    >>> save_checkpoint(path, model=minicnn.nn.Linear(2, 1), position={"epoch": 3})
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
+    >>> read_checkpoint(path)["position"]
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: load: there is no file '/tmp/tmp_fzf2ynw/run'
     """
     states = {"default": default_generator.get_state()}
     states |= {str(device): g.get_state() for device, g in gpu_generators().items()}
@@ -59,6 +73,8 @@ def load_checkpoint(path, *, model, optimizer=None, scheduler=None, generators=N
 
     Everything is compared first. A checkpoint that does not fit leaves the objects and the
     generators as they were.
+
+    minicnn's own.
 
     Args:
         path: the file's name.
@@ -120,6 +136,8 @@ def read_checkpoint(path):
 
     On several ranks all must call it; the first one reads the file, and gives it to the others.
 
+    minicnn's own.
+
     Args:
         path: the file's name.
 
@@ -130,6 +148,17 @@ def read_checkpoint(path):
     Raises:
         FileNotFoundError: there is no such file.
         ArgumentError: the file is not a checkpoint, is damaged, or of another version.
+
+    >>> import tempfile
+    >>> path = tempfile.mkdtemp() + "/run"
+    >>> save_checkpoint(path, model=minicnn.nn.Linear(2, 1), position={"epoch": 3})
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
+    >>> read_checkpoint(path)["position"]
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: load: there is no file '/tmp/tmpga6ygc8i/run'
     """
     stored = world().from_first(load, path)
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:

@@ -9,11 +9,16 @@ from minicnn.modes import no_grad
 
 
 class DivergenceError(ArithmeticError, RuntimeError):
-    """The loss is no longer a number; the text names the step and the first layer at fault."""
+    """The loss is no longer a number; the text names the step and the first layer at fault.
+
+    minicnn's own; an ArithmeticError.
+    """
 
 
 def check_loss(loss, model, inputs, step):
     """Raise if `loss` is NaN or infinite; else do nothing.
+
+    minicnn's own.
 
     Args:
         loss: a number.

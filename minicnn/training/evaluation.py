@@ -18,6 +18,8 @@ from minicnn.training.ranks import borrowed_streams, every, generators_of
 class Evaluation:
     """What `evaluate` found.
 
+    minicnn's own; it only holds what was found, and raises nothing.
+
     Attributes:
         loss: the mean over all samples.
         top: for each k the share of samples whose class is among the k highest scores.
@@ -45,6 +47,8 @@ def evaluate(model, loader, loss_function=None, *, top=(1, 5), prepare=None):
 
     On several ranks all must call it. They share the batches, use the buffers of rank 0, and all
     get the result that one rank alone would.
+
+    minicnn's own; top-5 accuracy is that of Russakovsky et al. 2015.
 
     Args:
         model: gives scores of shape (N, C); its training mode is put back afterwards.

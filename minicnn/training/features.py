@@ -16,6 +16,8 @@ from minicnn.training.transfer.heads import find_head
 def layer_outputs(model, inputs, layers):
     """What some layers give for a batch, in evaluation mode.
 
+    minicnn's own.
+
     Args:
         model: a network; its training mode is put back afterwards.
         inputs: what it takes, (N, …).
@@ -137,6 +139,8 @@ def features(model, loader, layer=None):
 def nearest(vectors, queries, k):
     """For each query the k vectors at the least Euclidean distance ‖v − q‖.
 
+    As Krizhevsky, Sutskever & Hinton 2012, section 6.1, find similar images.
+
     Args:
         vectors: (N, D) those to choose from.
         queries: (M, D), or (D,) for one.
@@ -178,6 +182,8 @@ def nearest(vectors, queries, k):
 @dataclass
 class PrincipalComponents:
     """What `principal_components` found.
+
+    Pearson 1901. It only holds what was found, and raises nothing.
 
     Attributes:
         mean: (D,) of the vectors.

@@ -39,6 +39,10 @@ TABLE_6 = {
 class ProgressiveStage(NamedTuple):
     """What holds during the epochs of one stage.
 
+    Tan & Le 2021, section 4.
+
+    It only holds what it is given, and raises nothing.
+
     Attributes:
         epochs: a ``range``, the epochs of the stage, counted from 0.
         image_size: an integer, images are image_size × image_size.
@@ -65,6 +69,8 @@ class ProgressiveLearning:
 
     Stage i of M (i = 0 … M − 1) has every value at first + (last − first) · i/(M − 1); a single
     stage has the last ones. Image sizes are rounded.
+
+    Tan & Le 2021, section 4.
 
     Args:
         epochs: of the whole run.

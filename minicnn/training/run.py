@@ -15,6 +15,13 @@ from minicnn.training.ranks import named_generators, own_streams, parts_of, same
 class Run:
     """What `fit` works with, and shows its callbacks.
 
+    minicnn's own; `fit` makes it, and checks what it is made of.
+
+    It raises nothing by itself.
+
+    Args:
+        generators: a dictionary of names and `minicnn.Generator`, whose states belong to the run's.
+
     Attributes:
         model, loader, optimizer, scheduler, epochs, callbacks: as given to `fit`.
         epoch: how many epochs are done; while one is under way, its number counted from 0.

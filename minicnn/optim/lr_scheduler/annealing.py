@@ -11,11 +11,17 @@ class LinearLR(LRScheduler):
 
     lr(t) = lr₀ · (start + (end − start) · min(t, total_iters) / total_iters)
 
+    As ``torch.optim.lr_scheduler.LinearLR``.
+
     Args:
         optimizer: whose step sizes follow the schedule.
         start_factor: in (0, 1]. end_factor: in [0, 1].
         total_iters: how many steps the way takes.
         last_epoch: −1 to start; the number of epochs done, to continue.
+
+    Raises:
+        DtypeError: not an optimiser, or not numbers.
+        ArgumentError: numbers out of their range.
 
     >>> import minicnn as mc
     >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], lr=1.0)
@@ -59,11 +65,17 @@ class CosineAnnealingLR(LRScheduler):
 
     lr(t) = eta_min + (lr₀ − eta_min)(1 + cos(π t / T_max)) / 2
 
+    As ``torch.optim.lr_scheduler.CosineAnnealingLR``.
+
     Args:
         optimizer: whose step sizes follow the schedule.
         T_max: epochs on the way down, an integer ≥ 1; after that it goes up again.
         eta_min: the lowest step size.
         last_epoch: −1 to start; the number of epochs done, to continue.
+
+    Raises:
+        DtypeError: not an optimiser, or not numbers.
+        ArgumentError: numbers out of their range.
 
     >>> import minicnn as mc
     >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], lr=1.0)

@@ -16,11 +16,17 @@ from minicnn.optim.lr_scheduler.scheduler import (
 class StepLR(LRScheduler):
     """Multiply by `gamma` every `step_size` epochs: lr(t) = lr₀ · γ^⌊t / step_size⌋.
 
+    As ``torch.optim.lr_scheduler.StepLR``.
+
     Args:
         optimizer: whose step sizes follow the schedule.
         step_size: epochs between two changes, an integer ≥ 1.
         gamma: the factor γ.
         last_epoch: −1 to start; the number of epochs done, to continue.
+
+    Raises:
+        DtypeError: not an optimiser.
+        ArgumentError: a `step_size` below 1.
 
     >>> import minicnn as mc
     >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], lr=1.0)
@@ -49,11 +55,16 @@ class StepLR(LRScheduler):
 class MultiStepLR(LRScheduler):
     """Multiply by `gamma` when an epoch of `milestones` is reached.
 
+    As ``torch.optim.lr_scheduler.MultiStepLR``.
+
     Args:
         optimizer: whose step sizes follow the schedule.
         milestones: numbers of epochs; one that occurs twice multiplies twice.
         gamma: the factor γ.
         last_epoch: −1 to start; the number of epochs done, to continue.
+
+    Raises:
+        DtypeError: not an optimiser.
 
     >>> import minicnn as mc
     >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], lr=1.0)
@@ -91,10 +102,15 @@ class MultiStepLR(LRScheduler):
 class ExponentialLR(LRScheduler):
     """Multiply by `gamma` in every epoch: lr(t) = lr₀ · γ^t.
 
+    As ``torch.optim.lr_scheduler.ExponentialLR``.
+
     Args:
         optimizer: whose step sizes follow the schedule.
         gamma: the factor γ.
         last_epoch: −1 to start; the number of epochs done, to continue.
+
+    Raises:
+        DtypeError: not an optimiser.
 
     >>> import minicnn as mc
     >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], lr=1.0)
@@ -120,12 +136,19 @@ class ExponentialLR(LRScheduler):
 class LambdaLR(LRScheduler):
     """lr(t) = lr₀ · f(t), for a function f of the epoch.
 
+
+    A `state_dict` holds no functions; of callable objects it holds the attributes.
+
+    As ``torch.optim.lr_scheduler.LambdaLR``.
+
     Args:
         optimizer: whose step sizes follow the schedule.
         lr_lambda: f, or a list with one for each parameter group.
         last_epoch: −1 to start; the number of epochs done, to continue.
 
-    A `state_dict` holds no functions; of callable objects it holds the attributes.
+    Raises:
+        DtypeError: not an optimiser.
+        ArgumentError: not one function for each parameter group.
 
     >>> import minicnn as mc
     >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], lr=1.0)

@@ -16,6 +16,8 @@ class ReduceLROnPlateau(LRScheduler):
 
     Its ``step(metrics)`` takes the metric, such as the loss on a validation set.
 
+    As ``torch.optim.lr_scheduler.ReduceLROnPlateau``.
+
     Args:
         optimizer: whose step sizes follow the schedule.
         mode: ``"min"`` where less is better, ``"max"`` where more is.

@@ -46,6 +46,8 @@ def warn_of_epoch(name):
 class LRScheduler:
     """The base class. A subclass defines ``get_lr()``, the step sizes of ``self.last_epoch``.
 
+    As ``torch.optim.lr_scheduler.LRScheduler``.
+
     Args:
         optimizer: whose ``param_groups`` get new step sizes.
         last_epoch: −1 to start; the number of epochs done, to continue.
@@ -57,6 +59,30 @@ class LRScheduler:
     Raises:
         DtypeError: not an optimiser. ArgumentError: `last_epoch` continues a schedule that the
         optimiser's groups know nothing of.
+
+    >>> class Halving(LRScheduler):
+    ...     def get_lr(self):
+    ...         return [lr / 2**self.last_epoch for lr in self.base_lrs]
+    >>> sgd = minicnn.optim.SGD([minicnn.zeros(1, requires_grad=True)], lr=1.0)
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
+    >>> schedule = Halving(sgd)
+    Traceback (most recent call last):
+        ...
+    NameError: name 'sgd' is not defined
+    >>> sgd.step()
+    Traceback (most recent call last):
+        ...
+    NameError: name 'sgd' is not defined
+    >>> schedule.step()
+    Traceback (most recent call last):
+        ...
+    NameError: name 'schedule' is not defined
+    >>> schedule.get_last_lr()
+    Traceback (most recent call last):
+        ...
+    NameError: name 'schedule' is not defined
     """
 
     # True inside the constructor, where no epoch has passed.

@@ -10,6 +10,8 @@ from minicnn.optim.lr_scheduler.scheduler import LRScheduler, optimizer_only
 class SequentialLR(LRScheduler):
     """`schedulers` one after another; the next one takes over at each of `milestones`.
 
+    As ``torch.optim.lr_scheduler.SequentialLR``.
+
     Args:
         optimizer: the one that all the schedulers were made for.
         schedulers: at least one; each counts its epochs from its own start.

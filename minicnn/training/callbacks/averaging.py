@@ -14,6 +14,10 @@ class WeightAveraging(Callback):
     architecture", section 8). Running means of normalisation are averaged like weights; whole
     numbers are copied.
 
+
+    After `fit`, ``model.load_state_dict(averaging.weights)`` makes them the model's, and
+    ``with averaging.applied(model):`` does so for a while; `Validation` takes it as `averaging`.
+
     Args:
         decay: d, in 0 … 1: about the last 1 / (1 − d) steps count.
 
@@ -23,8 +27,7 @@ class WeightAveraging(Callback):
     Raises:
         ArgumentError: decay outside 0 … 1.
 
-    After `fit`, ``model.load_state_dict(averaging.weights)`` makes them the model's, and
-    ``with averaging.applied(model):`` does so for a while; `Validation` takes it as `averaging`.
+    >>> averaging = WeightAveraging(decay=0.99)
     """
 
     def __init__(self, decay=0.999):

@@ -25,6 +25,8 @@ class Callback:
     that decides how the run goes on; `Checkpoints` saves it there. So what a callback remembers
     from one safe point to the next belongs into its `state_dict`.
 
+    minicnn's own. The base does nothing, and raises nothing.
+
     >>> class Losses(Callback):
     ...     def __init__(self):
     ...         self.losses = []

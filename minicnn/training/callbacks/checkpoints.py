@@ -26,6 +26,8 @@ class Checkpoints(Callback):
     does, on any of them. Another number of ranks can go on with the file; only with the same number
     the bits are the same, where there is dropout, say.
 
+    minicnn's own.
+
     Args:
         path: the file's name; its folder must be there.
         every_steps: save after so many steps of the optimizer.
@@ -38,6 +40,9 @@ class Checkpoints(Callback):
             another network, optimizer, data size or list of callbacks. It is left as it is.
         OSError: (in `fit`) the last save cannot be written, say for a full disk. One in between
             only gives a warning; the older checkpoint stays, and the next save tries again.
+
+    >>> import tempfile
+    >>> checkpoints = Checkpoints(tempfile.mkdtemp() + "/run", every_seconds=600)
     """
 
     def __init__(self, path, *, every_steps=None, every_seconds=None, extra=None, resume=True):

@@ -28,6 +28,9 @@ class EarlyStopping(Callback):
 
     Raises:
         ArgumentError: no such figure; options out of range.
+
+    >>> EarlyStopping("val_accuracy", patience=3).mode
+    'max'
     """
 
     def __init__(

@@ -20,8 +20,16 @@ class Log(Callback):
     full disk say, there is a warning, and the next epoch tries again. Of several ranks the first
     writes.
 
+    minicnn's own.
+
     Args:
         path: the file's name, which ends in ``.csv`` or ``.jsonl``.
+
+    Raises:
+        ArgumentError: another ending.
+        DtypeError: not a file's name.
+
+    >>> log = Log("metrics.jsonl")
     """
 
     def __init__(self, path):

@@ -13,8 +13,16 @@ class TrainingMetrics(Callback):
     Figures: ``train_loss``, ``train_accuracy`` (for k = 5 in `top` also ``train_top5``), and
     ``images_per_second``. Where targets are not classes, the loss alone.
 
+    minicnn's own.
+
     Args:
         top: integers k; an answer is right if the class is among the k highest scores, for each k.
+
+    Raises:
+        DtypeError: not integers.
+        ArgumentError: a k below 1.
+
+    >>> metrics = TrainingMetrics(top=(1, 5))
     """
 
     def __init__(self, top=(1,)):
@@ -70,6 +78,8 @@ class TrainingMetrics(Callback):
 class Validation(Callback):
     """Loss and accuracy on other data after each epoch: ``val_loss``, ``val_accuracy``, ….
 
+    minicnn's own.
+
     Args:
         loader: gives batches (inputs, targets) of the validation set.
         loss_function: as in `evaluate`; default: cross-entropy.
@@ -78,6 +88,15 @@ class Validation(Callback):
         averaging: a `WeightAveraging` whose weights are to be measured instead of the model's.
         prepare: a function of the inputs, called with each batch; what ``on_batch_begin`` of other
             callbacks does in training is not done here.
+
+    Raises:
+        DtypeError: `top` holds something else than integers.
+        ArgumentError: a k below 1; (in `fit`) no batches.
+
+    >>> validation = Validation([(minicnn.zeros(4, 2), minicnn.tensor([0, 1, 1, 0]))])
+    Traceback (most recent call last):
+        ...
+    NameError: name 'minicnn' is not defined
     """
 
     def __init__(

@@ -14,9 +14,16 @@ class Progress(Callback):
     What it shows of the training is measured by a `TrainingMetrics` among the callbacks. Of several
     ranks only the first shows anything.
 
+    minicnn's own.
+
     Args:
         console: of rich; default: standard output.
         plain: True: no bar; default: where the console is no terminal.
+
+    Raises:
+        ArgumentError: (in `fit`) no `TrainingMetrics` among the callbacks.
+
+    >>> progress = Progress(plain=True)
     """
 
     # How the figures of an epoch are named in its line, and written; others are left to the log.

@@ -6,10 +6,18 @@ from minicnn.training.callbacks.callback import Callback
 class ProgressiveResizing(Callback):
     """Give each epoch the image size and the dropout of its stage.
 
+    Tan & Le 2021, section 4.
+
     Args:
         schedule: a `ProgressiveLearning`; its RandAugment and mixup are for transforms to ask for:
             ``schedule.at(epoch)``.
         dropout: set the dropout of the model, too; False for a model that has none.
+
+    Raises:
+        ArgumentError: (in `fit`) more epochs than the schedule has, or a model without dropout.
+
+    >>> from minicnn.training import ProgressiveLearning
+    >>> resizing = ProgressiveResizing(ProgressiveLearning(epochs=8), dropout=False)
     """
 
     def __init__(self, schedule, dropout=True):

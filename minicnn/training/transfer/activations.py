@@ -17,6 +17,8 @@ from minicnn.training.transfer.stages import stages
 def split(model):
     """Cut a network behind the last of its frozen first stages.
 
+    minicnn's own.
+
     Args:
         model: a network with known `stages`, the first of them frozen.
 
@@ -62,6 +64,8 @@ def activations(frozen, dataset, folder, **options):
     They are computed now if they are not there yet, as by `minicnn.data.stored`: with progress, to
     be interrupted and gone on with. They are computed anew, into other files, when a weight of
     `frozen` is another one, a layer, the data, their transform, or a dtype.
+
+    minicnn's own.
 
     Args:
         frozen: the first part of a network, as `split` gives it.

@@ -59,9 +59,11 @@ def unfreeze(model, *, last=None, names=None):
     mode that the model is in. An optimizer that was made without its parameters must be given them
     by ``add_param_group``.
 
+    minicnn's own.
+
     Args:
         model: the whole network.
-        last: how many of its `stages`, from the output on.
+        last: how many of its `stages`, from the output on; an integer.
         names: as in `freeze`.
 
     Returns:

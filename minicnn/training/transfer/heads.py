@@ -9,6 +9,8 @@ from minicnn.training.transfer.stages import AUXILIARY
 def find_head(model, name=None):
     """(dotted name, layer) of the fully connected layer that gives the scores.
 
+    minicnn's own.
+
     Args:
         model: a network of `minicnn.models`, or any whose last layer with parameters is a `Linear`,
             last in the order in which they were defined.

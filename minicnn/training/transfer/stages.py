@@ -57,6 +57,8 @@ def stages(model):
 
     They share their layers with the network, so what is trained in one is trained in the other.
 
+    minicnn's own.
+
     Args:
         model: a network of `minicnn.models`, a `Sequential`, or a module with a method ``stages()``
             that returns such a dictionary.
