@@ -3,10 +3,11 @@
     python benchmarks/transforms.py
 
 Each round calls every transform of both libraries once, in turn, in one process, so that both see
-the same hour of the machine, every other round in the opposite order; both are seeded alike before a round, and the random ones draw many
-places in the course of it. The table shows medians of processor time. torchvision is measured on
-tensors (its `v2`, the faster one) and on PIL images, minicnn on tensors, on arrays (H, W, C) and on
-PIL images; the ratios are torchvision's time / minicnn's on the same kind of image.
+the same hour of the machine, every other round in the opposite order; both are seeded alike before
+a round, and the random ones draw many places in the course of it. The table shows medians of
+processor time. torchvision is measured on tensors (its `v2`, the faster one) and on PIL images,
+minicnn on tensors, on arrays (H, W, C) and on PIL images; the ratios are torchvision's time /
+minicnn's on the same kind of image.
 """
 
 # ruff: noqa: E402, what the libraries read when they are loaded comes first.
