@@ -42,7 +42,11 @@ def arguments(doc, seeds, argv=None, **more):
         help="train nothing: write the table of the finished runs, of whatever commit",
     )
     for name, value in more.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+        flag = f"--{name.replace('_', '-')}"
+        if value is False:
+            parser.add_argument(flag, action="store_true")
+        else:
+            parser.add_argument(flag, type=type(value), default=value)
     return parser.parse_args(argv)
 
 

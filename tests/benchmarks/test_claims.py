@@ -58,7 +58,7 @@ def options(clothes, tmp_path, *more):
 SCRIPTS = {
     "lenet_sigmoid": 1,
     "relu_tanh": 8,
-    "batch_norm": 14,
+    "batch_norm": 12,
     "ablation": 6,
     "alexnet_small": 4,
     "averaging": 6,
@@ -223,55 +223,92 @@ def test_digits_are_chosen_on_training_images_and_tested_once(claims, tmp_path, 
     assert (tmp_path / "digits.png").exists()
 
 
-def test_the_residual_network_goes_on(claims, clothes, tmp_path):
-    script, experiment = claims("fashion_residual"), claims("experiment")
-    given = ["--data-dir", str(clothes), "--images", "100", "--epochs", "4"]
-    whole = [*given, "--work", str(tmp_path / "whole"), "--results", str(tmp_path / "results")]
-    small = dict(script.SETTINGS, maps=(8,), blocks=(1,), strides=(4,), stem=4, batch_size=20)
-    script.SETTINGS.update(small)
-    script.main(whole)
-    found = json.loads((tmp_path / "results" / "fashion_residual.json").read_text())
-    assert set(found["test_accuracy"]) == {"as they are", "with their mirror images"}
-    assert found["settings"]["maps"] == [8] and len(found["history"]) == 4
-    assert "TFLOP" in (tmp_path / "results" / "fashion_residual.md").read_text()
-    script.main(whole)  # a finished run is only reported
-    again = json.loads((tmp_path / "results" / "fashion_residual.json").read_text())
-    assert again["history"] == found["history"]
-    assert again["test_accuracy"] == found["test_accuracy"]
-    assert experiment.RESULTS.name == "claims"
-
-
-def test_the_residual_network_ends_early(claims, clothes, tmp_path, monkeypatch):
+@pytest.fixture
+def tiny(claims, monkeypatch):
+    """The script of the residual network, with a tiny one."""
     script = claims("fashion_residual")
-    small = dict(script.SETTINGS, maps=(8,), blocks=(1,), strides=(4,), stem=4, batch_size=20)
-    monkeypatch.setattr(script, "SETTINGS", small)
-    given = ["--data-dir", str(clothes), "--images", "100", "--epochs", "4"]
-    given += ["--work", str(tmp_path / "work"), "--results", str(tmp_path)]
-    rates, ends = [], iter([None, None, KeyboardInterrupt])
+    settings = dict(script.SETTINGS, maps=(4, 8), blocks=(1, 0), batch_size=20)
+    monkeypatch.setattr(script, "SETTINGS", settings)
+    monkeypatch.setattr(script, "HELD_OUT", 20)
+    monkeypatch.setattr(script, "TUNED_ON", 60)
+    return script
 
-    class Steps(script.training.TrainingMetrics):
-        def on_batch_begin(self, run):
-            rates.append(run.optimizer.param_groups[0]["lr"])
 
+def test_the_residual_network_goes_on(tiny, clothes, tmp_path, monkeypatch):
+    given = options(clothes, tmp_path, "--images", "100", "--epochs", "4")
+
+    class TrainingMetrics(tiny.training.TrainingMetrics):
         def on_epoch_end(self, run):
             super().on_epoch_end(run)
-            if (error := next(ends, None)) is not None:
-                raise error
+            if run.epoch == 2:
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(script.training, "TrainingMetrics", Steps)
-    with pytest.raises(KeyboardInterrupt):
-        script.main(given)
-    assert len(rates) == 15  # of three epochs; the third is not in the checkpoint
-    last, rates[:] = rates[10], []
-    script.main([*given, "--end-in", "1"])
-    assert rates == pytest.approx([last * share for share in (1, 0.8, 0.6, 0.4, 0.2)])
-    text = (tmp_path / "fashion_residual.md").read_text()
-    assert "2.0 of the 4 epochs of 100 images" in text and "2 of them at 24 × 24" in text
-    assert "then, for want of time, 1 in which" in text and "--end-in 1`" in text
-    found = json.loads((tmp_path / "fashion_residual.json").read_text())
-    assert len(found["history"]) == 3
-    costs = [script.multiplications(script.SmallResNet(4, (8,), (1,), (4,)), n) for n in (24, 28)]
-    assert found["flops"] == pytest.approx(6 * 100 * (2 * costs[0] + costs[1]))
+    with monkeypatch.context() as patched:
+        patched.setattr(tiny.training, "TrainingMetrics", TrainingMetrics)
+        with pytest.raises(KeyboardInterrupt):
+            tiny.main(given)
+    path = tmp_path / "results" / "fashion_residual.json"
+    assert not path.exists()
+    tiny.main(given)
+    found = json.loads(path.read_text())
+    assert set(found["test_accuracy"]) == {"as they are", "with their mirror images"}
+    assert found["settings"]["maps"] == [4, 8] and found["settings"]["images"] == 100
+    assert len(found["history"]) == 4 and found["processor_seconds"] >= 0
+    network = tiny.build(tiny.SETTINGS, np.zeros((2, 28, 28), np.uint8))
+    costs = [tiny.multiplications(network, size) for size in (24, 28)]
+    assert found["flops"] == pytest.approx(6 * 100 * (2 * costs[0] + 2 * costs[1]))
+    text = (tmp_path / "results" / "fashion_residual.md").read_text()
+    assert "4 epochs of 100 images, the first 2 at 24 × 24" in text and "TFLOP" in text
+    assert "The recipe was chosen" not in text
+    uninterrupted = options(clothes, tmp_path / "other", "--images", "100", "--epochs", "4")
+    tiny.main(uninterrupted)
+    other = json.loads((tmp_path / "other" / "results" / "fashion_residual.json").read_text())
+    for name in ("train_loss", "train_accuracy"):
+        assert [e[name] for e in other["history"]] == [e[name] for e in found["history"]]
+    assert other["test_accuracy"] == found["test_accuracy"]
+
+
+def test_recipes_are_compared_on_training_images_kept_back(tiny, clothes, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiny, "TUNING", {**tiny.TUNING, "epochs": 2})
+    given = options(clothes, tmp_path)
+    seen = []
+    whole = tiny.data.FashionMNIST
+
+    def asked(root, train=True, transform=None):
+        seen.append(train)
+        return whole(root, train, transform)
+
+    monkeypatch.setattr(tiny.data, "FashionMNIST", asked)
+    tiny.main([*given, "--tune"])
+    assert seen and all(seen)  # no test images
+    lines = (tmp_path / "results" / "fashion_residual.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in lines]
+    assert len(lines) == len(tiny.CANDIDATES)
+    for line, changes in zip(lines, tiny.CANDIDATES.values(), strict=True):
+        assert line["settings"]["images"] == 60 and line["settings"]["held_out"] == 20
+        assert changes.items() <= line["settings"].items()
+        assert 20 * line["figures"]["accuracy"] == pytest.approx(
+            round(20 * line["figures"]["accuracy"])
+        )
+    table = tiny.tuned(lines)
+    for name, line in zip(tiny.CANDIDATES, lines, strict=True):
+        assert f"| {name} | 1 | {100 * line['figures']['accuracy']:.2f} |" in table
+    assert tiny.tuned([]) == ""
+
+
+def test_whitened_patches(claims):
+    kernels = claims("small_resnet").whitening_kernels
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(40, 30, 30))
+    images = noise[:, 1:-1, 1:-1] + noise[:, :-2, 1:-1] + 2 * noise[:, 1:-1, :-2]  # correlated
+    found = kernels(images, least=0.0)
+    assert found.shape == (18, 1, 3, 3) and np.array_equal(found[:9], -found[9:])
+    patches = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(1, 2)).reshape(-1, 9)
+    assert np.cov(patches @ found[:9].reshape(9, 9).T, rowvar=False) == pytest.approx(
+        np.eye(9), abs=1e-3
+    )
+    # A direction without variance is not blown up.
+    assert np.abs(kernels(np.zeros((2, 5, 5)), least=0.01)).max() <= 10.001
 
 
 def test_the_page_has_the_results(claims, tmp_path):
