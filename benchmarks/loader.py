@@ -109,8 +109,8 @@ def table(entries):
     lines = [
         "| training | threads | step | loader alone | "
         + " | ".join(f"epoch, {way}" for way in WAYS)
-        + " | least / step | machine | commit |",
-        "|---|---|---|---|" + "---|" * (len(WAYS) + 3),
+        + " | step / loader | least epoch / step | machine | commit |",
+        "|---|---|---|---|" + "---|" * (len(WAYS) + 4),
     ]
     for entry in entries:
         times = entry["milliseconds"]
@@ -119,6 +119,7 @@ def table(entries):
         cells = [f"{number:.3g}" for number in numbers]
         lines.append(
             f"| {entry['training']} | {entry['threads']} | {' | '.join(cells)} | "
+            f"{times['step'] / times['alone, in the program']:.1f} | "
             f"{min(epochs) / times['step']:.2f} | {entry['state']} | "
             f"{entry['machine']['commit']} |"
         )
@@ -157,7 +158,8 @@ def main():
         "# Does the loader keep up?\n\n"
         "Milliseconds of a batch: a training step with the batch in memory; the loader by itself, "
         "in the program; step and loader together, the loader in the program or with a worker "
-        "beside it. Threads: those that train. Medians of "
+        "beside it. Step / loader: how many times as fast batches are loaded as learned from. "
+        "Threads: those that train. Medians of "
         f"{' or '.join(map(str, rounds))} rounds.\n\n"
         f"{table(entries)}\n\n"
         f"Machine: {'; '.join(processors)}, {facts['cores']} cores.\n\n"
