@@ -8,11 +8,13 @@ True
 import sys
 
 from minicnn.checks import ArgumentError, OutOfMemoryError, one_of
+from minicnn.cuda_graphs import CUDAGraph, graph, is_current_stream_capturing
 from minicnn.device import as_device
 from minicnn.gpu import device_count, gigabytes, gpu_arrays, on_gpu
 from minicnn.random import default_generator_of, seed_gpus
 
 __all__ = [
+    "CUDAGraph",
     "OutOfMemoryError",
     "current_device",
     "device",
@@ -22,7 +24,9 @@ __all__ = [
     "get_device_name",
     "get_float32_matmul_precision",
     "get_rng_state",
+    "graph",
     "is_available",
+    "is_current_stream_capturing",
     "manual_seed",
     "manual_seed_all",
     "mem_get_info",
@@ -180,10 +184,15 @@ _PRECISIONS = ("highest", "high", "medium")
 def set_float32_matmul_precision(precision):
     """How exactly a GPU multiplies float32 matrices, also those that convolutions are made of.
 
+    As ``torch.set_float32_matmul_precision``.
+
     Args:
         precision: ``"highest"`` (the default): all 24 bits of float32. ``"high"`` and ``"medium"``:
             the factors with 11 bits, TF32, which GPUs from 2020 on do several times faster; results
             then agree with the CPU's to three digits instead of six.
+
+    Raises:
+        ArgumentError: another precision.
 
     >>> import minicnn as mc
     >>> mc.set_float32_matmul_precision("high")
@@ -198,7 +207,16 @@ def set_float32_matmul_precision(precision):
 
 
 def get_float32_matmul_precision():
-    """``"high"`` where TF32 is allowed, else ``"highest"``."""
+    """``"high"`` where TF32 is allowed, else ``"highest"``.
+
+    As ``torch.get_float32_matmul_precision``.
+
+    Raises nothing.
+
+    >>> import minicnn as mc
+    >>> mc.get_float32_matmul_precision()
+    'highest'
+    """
     from minicnn.kernels.cuda.products import tf32_allowed
 
     return "high" if tf32_allowed() else "highest"

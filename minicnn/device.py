@@ -14,6 +14,11 @@ from minicnn.gpu import beside, device_count, gpu_arrays, number_of, on_gpu
 class Device(str):
     """A device as PyTorch writes it, ``"cpu"`` or ``"cuda:0"``; `type` and `index` are its parts.
 
+    As ``torch.device``.
+
+    Raises:
+        ArgumentError: there is no such kind of device, or no such number.
+
     >>> Device("cuda", 1)
     device(type='cuda', index=1)
     >>> Device("cpu").type
@@ -34,10 +39,12 @@ class Device(str):
 
     @property
     def type(self):
+        """Its kind: ``"cpu"`` or ``"cuda"``."""
         return self.split(":")[0]
 
     @property
     def index(self):
+        """Its number; None for the CPU."""
         return int(self.split(":")[1]) if ":" in self else None
 
     def __repr__(self):
@@ -149,7 +156,7 @@ def computed(name, function, *arrays):
 def first_outside(numbers, low, high, allowed=None):
     """The first of an array of integers that is not in low … high − 1, nor `allowed`; or None.
 
-    The host waits for a GPU to know: a label out of range must be an error, not another's memory.
+    The host waits for a GPU to know: a label out of range must be an error, not another's number.
 
     >>> first_outside(np.array([0, 7, 9]), 0, 5, allowed=7)
     9

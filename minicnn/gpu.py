@@ -4,14 +4,14 @@ minicnn imports CuPy when the first array is to go to a GPU, and not before.
 """
 
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from importlib import metadata
 
 import numpy as np
 
-from minicnn.checks import DeviceError, MissingDeviceError, OutOfMemoryError
+from minicnn.checks import DeviceError, GraphError, MissingDeviceError, OutOfMemoryError
 
 # The names that CuPy is packed under; two of them at once overwrite each other's files.
 _PACKAGES = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-7-0")
@@ -26,6 +26,16 @@ _capture = ContextVar("minicnn_capture", default=None)
 def capturing():
     """The `minicnn.cuda.CUDAGraph` that is being captured here, or None."""
     return _capture.get()
+
+
+@contextmanager
+def capture_into(graph):
+    """Inside, `graph` is the one that is being captured."""
+    token = _capture.set(graph)
+    try:
+        yield
+    finally:
+        _capture.reset(token)
 
 
 def gpu_arrays():
@@ -121,6 +131,12 @@ class on_gpu:
         self.number = number
 
     def __enter__(self):
+        graph = _capture.get()
+        if graph is not None and graph.device != self.number:
+            raise GraphError(
+                f"cuda.graph: a graph of cuda:{graph.device} is being captured, and this is to "
+                f"run on cuda:{self.number}: what one graph does, one GPU does"
+            )
         self._device = sys.modules["cupy"].cuda.Device(self.number)
         self._device.__enter__()
         return self

@@ -57,26 +57,48 @@ class Generator:
         return self._counted.state() if self.device != CPU else self.numpy.bit_generator.state
 
     def set_state(self, new_state):
-        """Continue where `get_state` was called."""
+        """Continue where `get_state` gave `new_state`.
+
+        Args:
+            new_state: what `get_state` gave; a dictionary.
+
+        Raises:
+            KeyError, ValueError: something else.
+        """
         if self.device != CPU:
             self._counted.start(new_state["key"], new_state["drawn"])
         else:
             self.numpy.bit_generator.state = new_state
 
     def uniform(self, shape, dtype):
-        """Numbers in [0, 1) of float32 or float64: an array on the generator's device."""
+        """Numbers in [0, 1) of float32 or float64: an array on the generator's device.
+
+        Args:
+            shape: a tuple of integers.
+            dtype: float32 or float64.
+        """
         if self.device == CPU:
             return np.asarray(self.numpy.random(shape, dtype))
         return self._on_gpu(lambda xp: self._counted.uniform(xp, shape, dtype))
 
     def normal(self, shape, dtype):
-        """Normally distributed numbers, mean 0 and variance 1."""
+        """Normally distributed numbers, mean 0 and variance 1.
+
+        Args:
+            shape: a tuple of integers.
+            dtype: float32 or float64.
+        """
         if self.device == CPU:
             return np.asarray(self.numpy.standard_normal(shape, dtype))
         return self._on_gpu(lambda xp: self._counted.normal(xp, shape, dtype))
 
     def integers(self, low, high, shape):
-        """int64 from `low` to `high` − 1."""
+        """int64 from `low` to `high` − 1.
+
+        Args:
+            low, high: integers, `low` < `high`.
+            shape: a tuple of integers.
+        """
         if self.device == CPU:
             return np.asarray(self.numpy.integers(low, high, shape))
         return self._on_gpu(lambda xp: self._counted.integers(xp, low, high, shape))

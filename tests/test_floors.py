@@ -20,7 +20,7 @@ FLOORS = [
     ["tensor"],
     ["rewriting"],
     ["autograd", "functions"],
-    ["creation", "config", "cuda"],
+    ["creation", "config", "cuda", "cuda_graphs"],
     ["nn", "checking"],
     ["optim", "summary", "amp"],
     ["serialization"],

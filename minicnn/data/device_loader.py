@@ -78,12 +78,18 @@ def _on_their_way(batches, device, ahead):
     with on_gpu(device.index):
         stream = cupy.cuda.Stream(non_blocking=True)
     under_way, pinned = deque(), deque()
-    for batch in batches:
-        under_way.append(_sent(batch, device, stream, pinned))
-        if len(under_way) > ahead:
+    try:
+        for batch in batches:
+            under_way.append(_sent(batch, device, stream, pinned))
+            if len(under_way) > ahead:
+                yield _arrived(*under_way.popleft(), device)
+        while under_way:
             yield _arrived(*under_way.popleft(), device)
-    while under_way:
-        yield _arrived(*under_way.popleft(), device)
+    finally:
+        # A loop that ends early leaves batches that are still being written to: whoever is given
+        # their memory next must wait for that.
+        for batch, event in under_way:
+            _arrived(batch, event, device)
 
 
 def _sent(batch, device, stream, pinned):

@@ -283,6 +283,14 @@ def add_to_places(delta, places, size, axis):
     return dx
 
 
+@register("add_at", "plain")
+def add_at(delta, index, shape):
+    """The transpose of ``x[index]``, x of that shape: every δ is *added* to where it was taken."""
+    dx = array_module(delta).zeros(shape, delta.dtype)
+    array_module(delta).add.at(dx, index, delta)
+    return dx
+
+
 @register("normal_cdf", "plain")
 def normal_cdf(x):
     """Φ(x) = erfc(−x/√2) / 2 (equation ``gelu``); erfc, unlike 1 + erf, keeps the left tail."""

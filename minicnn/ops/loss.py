@@ -1,7 +1,7 @@
 """Softmax and losses. Classes lie along axis 1 of (N, K) or (N, K, d₁, d₂, …)."""
 
 from minicnn.arrays import array_module, largest, unbroadcast
-from minicnn.gpu import beside
+from minicnn.gpu import beside, capturing
 from minicnn.ops.activation import logistic
 from minicnn.ops.base import Operation
 
@@ -71,6 +71,10 @@ class NegativeLogLikelihood(Operation):
         self.shares = self.counted.astype(y.dtype)  # what a sample adds to N
         if self.weight is not None:
             self.shares *= self.weight[self.target]
+        if capturing():
+            # In a CUDA graph nobody can be told of a label out of range: the loss shows it.
+            outside = (self.target < 0) | (self.target >= y.shape[1])
+            self.shares = xp.where(outside, xp.nan, self.shares).astype(y.dtype)
         losses = -xp.take_along_axis(y, self.places, axis=1).squeeze(1)
         # Not a product with 0: the score of an ignored sample may be infinite.
         losses = xp.where(self.counted, losses * self.shares, 0)

@@ -10,7 +10,25 @@ import math
 import numpy as np
 
 from minicnn.arrays import array_module, unbroadcast
+from minicnn.kernels import find
 from minicnn.ops.base import Operation
+
+
+def joined(arrays, axis):
+    """The arrays one after the other along `axis`."""
+    xp = array_module(arrays[0])
+    if xp is np:
+        return np.concatenate(arrays, axis)
+    # CuPy would have to tell the GPU where they are: a copy from the host, which no graph can hold.
+    sizes = [a.shape[axis] for a in arrays]
+    shape = [*arrays[0].shape]
+    shape[axis] = sum(sizes)
+    whole = xp.empty(shape, xp.result_type(*arrays))
+    places = [slice(None)] * len(shape)
+    for end, a in zip(itertools.accumulate(sizes), arrays, strict=True):
+        places[axis] = slice(end - a.shape[axis], end)
+        whole[tuple(places)] = a
+    return whole
 
 
 class View(Operation):
@@ -114,11 +132,8 @@ class Gather(Operation):
         return x[self.index]
 
     def backward(self, delta):
-        shape, dtype = self.inputs[0]
-        xp = array_module(delta)
-        dx = xp.zeros(shape, dtype)
-        xp.add.at(dx, self.index, delta)
-        return dx
+        shape, _ = self.inputs[0]
+        return find("add_at", delta)(delta, self.index, shape)
 
 
 class SetItem(Operation):
@@ -186,7 +201,7 @@ class Concatenate(Operation):
 
     def forward(self, *arrays):
         self.needs = self.needs[: len(arrays)]
-        return array_module(arrays[0]).concatenate(arrays, axis=self.dim)
+        return joined(arrays, self.dim)
 
     def backward(self, delta):
         ends = itertools.accumulate(shape[self.dim] for shape, _ in self.inputs)

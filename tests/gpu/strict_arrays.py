@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from strict_graphs import NOT_IN_GRAPHS, captured, note_result
 from strict_machine import Machines
 
 INTERFACE = json.loads(Path(__file__).with_name("cupy_interface.json").read_text("utf-8"))
@@ -75,6 +76,8 @@ def arrays_in(values):
             yield from arrays_in(value)
 
 
+IN_PLACE = {"fill", "sort", "partition", "put", "put_along_axis"}
+
 # What only looks at memory in another way runs no kernel, and may be done from any device.
 VIEWING = {
     *("reshape", "transpose", "swapaxes", "squeeze", "ravel", "diagonal", "view", "moveaxis"),
@@ -92,9 +95,28 @@ def run(name, function, args, named):
             return ndarray._of(found, args[0]._memory)
     args = unwrapped(list(args), name)
     named = {k: unwrapped(v, name) for k, v in named.items()}
+    capture = captured()
+    if capture is not None and name in NOT_IN_GRAPHS:
+        Machines.now.note(name)
+    if capture is not None and (isinstance(out, ndarray) or name in IN_PLACE):
+        capture.work.append(lambda: quiet(function, args, named))
+        return out
+    result = quiet(function, args, named)
+    found = out if isinstance(out, ndarray) else wrapped(result, *sources)
+    if capture is not None:
+        fresh = [a._host for a in arrays_in([found]) if not any(_shared(a, s) for s in sources)]
+        if fresh and not name.startswith("empty"):  # memory alone: nothing is done
+            note_result(function, args, named, fresh)
+    return found
+
+
+def quiet(function, args, named):
     with np.errstate(all="ignore"):
-        result = function(*args, **named)
-    return out if isinstance(out, ndarray) else wrapped(result, *sources)
+        return function(*args, **named)
+
+
+def _shared(a, b):
+    return np.may_share_memory(a._host, b._host)
 
 
 def _is_mask(entry):
@@ -110,11 +132,15 @@ class ndarray:
             raise NotImplementedError("strict_cupy: an array on memory that is there already")
         self._host = np.empty(shape, dtype, order)
         self._memory = Machines.now.memory(self._host.nbytes)
+        if Machines.now.capture is not None:
+            Machines.now.capture.kept.append(self._host)
 
     @classmethod
     def _of(cls, host, memory):
         array = object.__new__(cls)
         array._host, array._memory = host, memory
+        if Machines.now.capture is not None:
+            Machines.now.capture.kept.append(host)
         return array
 
     # ------------------------------------------------------------------ to and from the host
@@ -242,12 +268,21 @@ class ndarray:
         if not any(isinstance(k, np.ndarray) for k in key):
             return ndarray._of(self._host[(*key, ...)] if ... not in key else self._host[key],
                                self._memory)  # fmt: skip
-        return wrapped(here(self, "index")[key], self)
+        host = here(self, "index")
+        found = wrapped(np.asarray(host[key]), self)
+        if captured() is not None:
+            note_result(host.__getitem__, (key,), {}, [found._host])
+        return found
 
     def __setitem__(self, key, value):
         if isinstance(value, (list, tuple)):
             raise TypeError("strict_cupy: values of a list are copied unseen")
-        here(self, "index")[self._key(key)] = unwrapped(value, "x[index] = value")
+        host, key = here(self, "index"), self._key(key)
+        value = unwrapped(value, "x[index] = value")
+        if captured() is None:
+            host[key] = value
+        else:
+            captured().work.append(lambda: host.__setitem__(key, value))
 
     # ------------------------------------------------------------------ NumPy's protocols
 
@@ -312,6 +347,7 @@ def _astype(self, dtype, order="K", casting=None, subok=None, copy=True):
 
 
 def _scatter_add(self, slices, value):
+    assert captured() is None, "strict_cupy: scatter_add in a graph"
     here(self, "scatter_add")
     np.add.at(self._host, self._key(slices), unwrapped(value, "scatter_add"))
 
@@ -325,6 +361,8 @@ def _diagonal(self, offset=0, axis1=0, axis2=1):
 def _copy(self, order="C"):
     # The one thing that may be done to an array of another GPU.
     host = np.array(self._host, order=order)
+    if captured() is not None:
+        note_result(np.asarray, (self._host,), {}, [host])
     return ndarray._of(host, Machines.now.memory(host.nbytes))
 
 

@@ -1,9 +1,11 @@
 """``cupy.cuda``: devices, memory pools, streams, events, graphs; what is asked of them is noted."""
 
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 from strict_arrays import ndarray
+from strict_graphs import begin_capture, end_capture
 from strict_machine import CUDARuntimeError, Machines, OutOfMemoryError
 
 CAPABILITY = "90"
@@ -72,11 +74,23 @@ class MemoryPool:
     def free_bytes(self):
         return self._pool().held - self._pool().used
 
+    def malloc(self, size):
+        raise NotImplementedError("strict_cupy: memory is asked for by arrays")
+
     def free_all_blocks(self, stream=None):
         self._pool().held = self._pool().used
 
     def get_limit(self):
         return 0
+
+
+@contextmanager
+def using_allocator(allocator=None):
+    before, Machines.now.allocator = Machines.now.allocator, allocator
+    try:
+        yield
+    finally:
+        Machines.now.allocator = before
 
 
 class Event:
@@ -127,6 +141,12 @@ class Stream:
 
     def synchronize(self):
         Machines.now.note("stream")
+
+    def begin_capture(self, mode=None):
+        begin_capture(self, mode)
+
+    def end_capture(self):
+        return end_capture(self)
 
     @property
     def done(self):
@@ -201,6 +221,7 @@ CUDA = {
     "MemoryPool": MemoryPool,
     "PinnedMemoryPointer": PinnedMemoryPointer,
     "get_current_stream": get_current_stream,
+    "using_allocator": using_allocator,
     "get_elapsed_time": get_elapsed_time,
     "is_available": is_available,
     "get_device_id": lambda: Machines.now.current,

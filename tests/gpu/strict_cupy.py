@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from types import ModuleType
 
 import cublas_on_cpu
-from cuda_on_cpu import EmulatedModule
 from strict_arrays import INTERFACE
 from strict_cuda import CUDA, CUPYX, MEMORY, RUNTIME, default_pool
 from strict_functions import elementwise, namespace
+from strict_graphs import CapturedModule, Cublas, gemm_of_cupy
 from strict_machine import Machine, Machines
 
 
@@ -35,25 +35,31 @@ def modules():
     special.erfc = elementwise(math.erfc)
     cupyx.__path__ = scipy.__path__ = []
     cupy.__path__ = cuda.__path__ = []  # packages: ``import cupy.cuda`` looks here
-    vars(cupy).update(RawModule=EmulatedModule)
-    vars(cuda).update(cublas=cublas_on_cpu, get_cublas_handle=cublas_on_cpu.get_cublas_handle)
-    found = (cupy, cuda, runtime, memory, linalg, cupyx, scipy, special)
+    vars(cupy).update(RawModule=CapturedModule)
+    cublas = ModuleType("cupy.cuda.cublas")
+    vars(cublas).update(vars(cublas_on_cpu), gemmStridedBatchedEx=gemm_of_cupy)
+    vars(cuda).update(cublas=cublas, get_cublas_handle=cublas_on_cpu.get_cublas_handle)
+    found = (cupy, cuda, cublas, runtime, memory, linalg, cupyx, scipy, special)
     return {m.__name__: m for m in found}
 
 
 MODULES = modules()
+CUBLAS = {12: Cublas()}
 
 
 @contextmanager
 def installed(**machine):
     """Inside, ``import cupy`` gives the stand-in, with a fresh `Machine`; gives that machine."""
+    from minicnn.kernels.cuda import cublas
+
     before = {name: sys.modules.get(name) for name in MODULES}
+    library, cublas.library = cublas.library, lambda version: CUBLAS[version]
     machines, Machines.now = Machines.now, Machine(**machine)
     sys.modules.update(MODULES)
     try:
         yield Machines.now
     finally:
-        Machines.now = machines
+        Machines.now, cublas.library = machines, library
         for name, module in before.items():
             if module is None:
                 del sys.modules[name]

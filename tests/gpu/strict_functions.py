@@ -2,6 +2,7 @@
 
 import numpy as np
 from strict_arrays import INTERFACE, SCALARS, checked, here, ndarray, run, unwrapped, wrapped
+from strict_graphs import captured
 from strict_machine import Machines
 
 # How long the result is only the GPU knows: the host waits for it.
@@ -33,6 +34,7 @@ class ufunc:
             raise NotImplementedError(f"`{self.name}.at` is not supported yet")
         if self.name == "add" and a.dtype not in ("float16", "float32", "float64", "int32"):
             raise TypeError(f"scatter_add only supports floating-point and int32, got {a.dtype}")
+        assert captured() is None, "strict_cupy: add.at in a graph"
         self._numpy.at(here(a, "at"), a._key(indices), unwrapped(b, "at"))
 
     def outer(self, a, b, **named):
@@ -49,10 +51,27 @@ class ufunc:
         return run(self.name, self._numpy.reduceat, (array, indices, axis, dtype), {})
 
 
+def take_along_axis(a, indices, axis):
+    """Places outside of the array wrap around, as on the GPU."""
+    return np.take_along_axis(a, indices % max(a.shape[axis], 1), axis)
+
+
+def put_along_axis(arr, indices, values, axis):
+    np.put_along_axis(arr, indices % max(arr.shape[axis], 1), values, axis)
+
+
+def take(a, indices, axis=None, out=None):
+    return np.take(a, indices, axis, mode="wrap")
+
+
+WRAPPING = {f.__name__: f for f in (take_along_axis, put_along_axis, take)}
+
+
 def _function(name, known):
     numpy_function = np
     for part in name.split("."):
         numpy_function = getattr(numpy_function, part)
+    numpy_function = WRAPPING.get(name, numpy_function)
 
     def function(*args, **named):
         checked(name, known, args, named)

@@ -73,6 +73,7 @@ class Machine:
         self.pools = [Pool(memory) for _ in range(devices)]
         self.driver, self.too_old, self.peer = driver, too_old, peer
         self.copies = []
+        self.capture, self.allocator = None, None  # see `strict_graphs`
         self.streams = itertools.count(1)
         self.events = []  # what streams were asked to do, in order
         self._local = threading.local()
@@ -105,6 +106,8 @@ class Machine:
 
     def note(self, what):
         """A copy between host and GPU, or something for which one waits for the other."""
+        if self.capture is not None:
+            raise RuntimeError(f"the current stream is capturing, so this is disallowed ({what})")
         self.copies.append(what)
 
 

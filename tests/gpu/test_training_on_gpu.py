@@ -55,6 +55,16 @@ def test_who_waits_for_whom(machine):
     assert machine.events[7:] == [*copy, ("wait", 0, copies)]
 
 
+def test_a_loop_that_ends_early(machine):
+    """The memory of a batch that nobody takes is not given away before its copy is done."""
+    there = iter(data.DeviceLoader([mc.zeros(1), mc.ones(1), mc.ones(1)], "cuda", ahead=2))
+    next(there)
+    (copies,) = {event[1] for event in machine.events if event[0] == "wait"} - {0}
+    machine.events.clear()
+    there.close()
+    assert machine.events == [("wait", 0, copies)] * 2
+
+
 def test_only_what_has_to_be_copied_is(machine):
     there = data.DeviceLoader([mc.zeros(2, 3).T, mc.zeros(1, device="cuda")], "cuda")
     machine.copies.clear()

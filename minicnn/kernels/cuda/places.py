@@ -1,4 +1,4 @@
-"""Entries added to the places they were taken from: backward of borders and of resampling."""
+"""Entries added to the places they were taken from: backward of indices, borders, resampling."""
 
 import math
 
@@ -23,3 +23,17 @@ def add_to_places(delta, places, size, axis):
     arguments.append(math.prod(shape[axis + 1 :]))
     launch_each("places", "add_to_places", delta.dtype, dx.size, arguments)
     return dx
+
+
+@register("add_at", "cuda")
+def add_at(delta, index, shape):
+    """The transpose of ``x[index]``, x of that shape: every δ is *added* to where it was taken.
+
+    CuPy's ``add.at`` lets all of them add at once, so that the last digits depend on chance. Here
+    the places in x, counted flat, are sorted, and each is gathered.
+    """
+    xp, size = array_module(delta), math.prod(shape)
+    if not delta.size or not size:
+        return xp.zeros(shape, delta.dtype)
+    places = xp.arange(size).reshape(shape)[index]
+    return add_to_places(delta.reshape(-1), places.reshape(-1), size, 0).reshape(shape)

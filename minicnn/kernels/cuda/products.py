@@ -9,13 +9,16 @@ GPU from 2020 on reads the factors with 11 bits and is several times faster; the
 with the CPU's to three digits instead of six.
 """
 
+import functools
 import math
 from contextvars import ContextVar
 
 import numpy as np
 
 from minicnn.arrays import array_module
+from minicnn.gpu import capturing
 from minicnn.kernels.cuda import launching
+from minicnn.kernels.cuda.cublas import gemm_in_capture
 from minicnn.kernels.registry import register
 
 _tf32 = ContextVar("minicnn_tf32", default=False)
@@ -77,7 +80,8 @@ def multiply(a, b, out, accumulate=False):
         reckoned = library.CUBLAS_COMPUTE_32F_FAST_TF32
     # Read by cuBLAS from the host, before the call returns.
     one, kept = np.ones(1, number), np.full(1, accumulate, number)
-    library.gemmStridedBatchedEx(
+    gemm = functools.partial(gemm_in_capture, cuda) if capturing() else library.gemmStridedBatchedEx
+    gemm(
         cuda.get_cublas_handle(),
         int(b_transposed), int(a_transposed), columns, rows, inner, one.ctypes.data,
         launching.address(b), kind, b_line, _step(b), launching.address(a), kind, a_line, _step(a),

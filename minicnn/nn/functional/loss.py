@@ -87,8 +87,13 @@ def cross_entropy(
             meaning for probabilities.
         label_smoothing: ε, 0 … 1: (1 − ε) q_k + ε/K takes the place of q_k (``label-smoothing``).
 
-    Returns, Raises:
-        as `nll_loss`; ArgumentError for ε outside 0 … 1.
+    Returns:
+        As `nll_loss`.
+
+    Raises:
+        ShapeError, IndexRangeError: as `nll_loss`.
+        DtypeError: not tensors, or of other dtypes.
+        ArgumentError: another reduction, or ε outside 0 … 1.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F

@@ -1,12 +1,10 @@
-"""Steps of the optimisers and sums over places on the GPU, emulated, against plain."""
+"""Steps of the optimisers on the GPU, emulated, against plain."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from kernel_checks import agree, drawn, plain
 
-from minicnn.kernels.cuda import optimizers, places
+from minicnn.kernels.cuda import optimizers
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
@@ -163,19 +161,3 @@ def test_more_chunks_than_blocks(monkeypatch):
     expected = p - np.float32(0.1) * g
     optimizers.sgd_update([p], [g], None, [1], 0.1, 0, 0, False, False)
     agree(p, expected, "float32")
-
-
-@given(
-    st.lists(st.integers(0, 4), min_size=1, max_size=3), st.data(),
-    st.sampled_from(["float32", "float64", "float16"]),
-)  # fmt: skip
-def test_entries_added_to_places(shape, data, dtype):
-    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
-    size = data.draw(st.integers(1, 5))
-    where = np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=8)))
-    shape[axis] = len(where)
-    (delta,) = drawn(0, dtype, tuple(shape))
-    found = places.add_to_places(delta, where, size, axis)
-    expected = np.zeros(found.shape)
-    np.add.at(np.moveaxis(expected, axis, 0), where, np.moveaxis(delta.astype(float), axis, 0))
-    agree(found, expected, dtype, 2)
