@@ -1,4 +1,5 @@
-"""Draw what each transform does to an image: the image itself, and five random results.
+"""Draw what each transform does to an image: the image itself, and five random results; then the
+transforms without chance.
 
     python docs/make_augmentation_sheet.py
 
@@ -45,6 +46,33 @@ CASES = [
         "RandomApply([…, …], p=0.5)",
         T.RandomApply([T.RandomRotation(20), T.ColorJitter(hue=0.3)], p=0.5),
     ),
+    (
+        "Compose([…, …, …])",
+        T.Compose([T.RandomResizedCrop(96), T.RandomHorizontalFlip(), T.ColorJitter(0.4, 0.4)]),
+    ),
+]
+
+
+def normalized(image):
+    """Values −2 … 2 as black … white, so 0 is grey."""
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    values = T.Compose([T.ToTensor(), T.Normalize(mean, std)])(image).numpy()
+    return (values.transpose(1, 2, 0) / 4 + 0.5).clip(0, 1)  # (H, W, C)
+
+
+# Each of these gives one image, drawn to scale.
+WITHOUT_CHANCE = [
+    ("Resize(48)", T.Resize(48)),
+    ("CenterCrop(64)", T.CenterCrop(64)),
+    ("Pad(12)", T.Pad(12)),
+    ("Grayscale(3)", T.Grayscale(3)),
+    ("Normalize(…)", normalized),
+]
+# And these several.
+PARTS = [
+    ("FiveCrop(64)", T.FiveCrop(64)),
+    ("TenCrop(64), its first five", lambda image: T.TenCrop(64)(image)[:5]),
+    ("TenCrop(64), its last five", lambda image: T.TenCrop(64)(image)[5:]),
 ]
 
 
@@ -66,20 +94,33 @@ def scene(size=96):
     return (image * 255).round().astype(np.uint8)
 
 
+def draw(axes, picture, title, to_scale=False, color="black"):
+    axes.imshow(picture, interpolation="nearest")
+    axes.set_axis_off()
+    if to_scale:
+        middle_y, middle_x = (n / 2 - 0.5 for n in np.shape(picture)[:2])
+        axes.set(xlim=(middle_x - 60, middle_x + 60), ylim=(middle_y + 60, middle_y - 60))
+    axes.set_title(title, fontsize=8, loc="left", family="monospace", color=color)
+
+
 def main():
     image = scene()
-    figure = Figure(figsize=(11, 1.32 * len(CASES)), dpi=75, layout="constrained")
-    grid = figure.subplots(len(CASES), SEEDS + 1)
-    for row, (name, transform) in zip(grid, CASES, strict=True):
-        shown = [image]
-        for seed in range(SEEDS):
+    rows = len(CASES) + 1 + len(PARTS)
+    figure = Figure(figsize=(11, 1.32 * rows), dpi=75, layout="constrained")
+    grid = figure.subplots(rows, SEEDS + 1)
+    for row, (name, transform) in zip(grid, CASES, strict=False):
+        draw(row[0], image, "the image", color="gray")
+        for seed, axes in enumerate(row[1:]):
             with sample_generator(seed, 0, 0):
-                shown.append(transform(image))
-        for axes, picture in zip(row, shown, strict=True):
-            axes.imshow(picture, interpolation="nearest")
-            axes.set_axis_off()
-        row[0].set_title("the image", fontsize=8, color="gray")
-        row[1].set_title(name, fontsize=9, loc="left", family="monospace")
+                draw(axes, transform(image), name if seed == 0 else "")
+    fixed, *several = grid[len(CASES) :]
+    draw(fixed[0], image, "the image", to_scale=True, color="gray")
+    for axes, (name, transform) in zip(fixed[1:], WITHOUT_CHANCE, strict=True):
+        draw(axes, transform(image), name, to_scale=True)
+    for row, (name, transform) in zip(several, PARTS, strict=True):
+        draw(row[0], image, "the image", to_scale=True, color="gray")
+        for i, (axes, part) in enumerate(zip(row[1:], transform(image), strict=True)):
+            draw(axes, part, name if i == 0 else "", to_scale=True)
     figure.savefig(TARGET)
     print(f"wrote {TARGET} (minicnn {mc.__version__})")
 
