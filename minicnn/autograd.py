@@ -62,6 +62,7 @@ def backward(
         GraphError: nothing requires grad, a saved tensor was changed, or the graph was freed; one
             of `inputs` does not require grad.
         ArgumentError: `inputs` is empty; both `grad_tensors` and `grad_variables` are given.
+        DtypeError: not tensors.
 
     >>> import minicnn as mc
     >>> x = mc.tensor([2.0], requires_grad=True)
@@ -112,6 +113,7 @@ def grad(
     Raises:
         GraphError: an input does not require grad, or is unused; what `backward` raises.
         ArgumentError: no inputs; ``materialize_grads=True`` with ``allow_unused=False``.
+        DtypeError: not tensors.
 
     >>> import minicnn as mc
     >>> x = mc.tensor([1.0, 2.0], requires_grad=True)
@@ -351,11 +353,25 @@ class Function:
 
     @staticmethod
     def backward(ctx, *deltas):
+        """The gradient of each input of `forward`, of the error terms `deltas`; None where there is
+        none.
+
+        Args:
+            ctx: what `forward` was given, with what it kept.
+            deltas: tensors, one for each output.
+        """
         raise NotImplementedError("a Function needs a static method backward(ctx, *deltas)")
 
     @classmethod
     def apply(cls, *args, **kwargs):
-        """Run `forward` and put one node into the graph for it."""
+        """Run `forward` and put one node into the graph for it.
+
+        Args:
+            args, kwargs: those of `forward`, without ``ctx``.
+
+        Raises:
+            DtypeError: `forward` gives something else than tensors.
+        """
         context = FunctionContext(tuple(isinstance(a, Tensor) and a.requires_grad for a in args))
         operation = _FunctionOperation(cls, context, args)
         inputs = [args[i] for i in operation.positions]

@@ -92,7 +92,9 @@ def sequence(operation, argument, value):
     try:
         return list(value)
     except TypeError:  # a 0-d array, or a class, has __iter__ all the same
-        raise DtypeError(f"{operation}: {argument} cannot be iterated over, got {value!r}") from None
+        raise DtypeError(
+            f"{operation}: {argument} cannot be iterated over, got {value!r}"
+        ) from None
 
 
 def flag(operation, argument, value):

@@ -125,6 +125,7 @@ class no_grad(_GradSwitch):
     """
 
     def change(self, now):
+        """What holds inside, made of what holds outside (`now`)."""
         return _Mode(False, now.recorder)
 
 
@@ -146,6 +147,7 @@ class enable_grad(_GradSwitch):
     """
 
     def change(self, now):
+        """What holds inside, made of what holds outside (`now`)."""
         return _Mode(True, now.recorder)
 
 
@@ -193,6 +195,7 @@ class record(_ModeSwitch):
         self.recorder = recorder
 
     def change(self, now):
+        """What holds inside, made of what holds outside (`now`)."""
         if now.recorder is None:
             return _Mode(now.grad, self.recorder)
         watching = getattr(now.recorder, "recorders", (now.recorder,))

@@ -73,18 +73,22 @@ class Tensor:
 
     @property
     def shape(self):
+        """The sizes of all dimensions, a tuple of integers."""
         return self.array.shape
 
     @property
     def dtype(self):
+        """The dtype of the elements."""
         return self.array.dtype
 
     @property
     def ndim(self):
+        """The number of dimensions."""
         return self.array.ndim
 
     @property
     def device(self):
+        """Where the memory is: `minicnn.device`."""
         return device_of(self.array)
 
     @property
@@ -93,7 +97,14 @@ class Tensor:
         return self.device != CPU
 
     def size(self, dim=None):
-        """The shape, or the size of one dimension."""
+        """The shape, or the size of one dimension.
+
+        Args:
+            dim: the dimension; an integer, or None for all.
+
+        Raises:
+            IndexRangeError: there is no such dimension.
+        """
         if dim is None:
             return self.shape
         if not self.ndim:
@@ -101,6 +112,7 @@ class Tensor:
         return self.shape[dimension("size", dim, self.ndim)]
 
     def dim(self):
+        """The number of dimensions."""
         return self.array.ndim
 
     def numel(self):
@@ -113,9 +125,11 @@ class Tensor:
         return self.shape[0]
 
     def is_floating_point(self):
+        """Whether the elements are floating-point numbers, which alone can have gradients."""
         return is_floating(self.dtype)
 
     def is_contiguous(self):
+        """Whether the memory is in row-major order."""
         return self.array.flags.c_contiguous
 
     # ------------------------------------------------------------------ its place in the graph
@@ -149,7 +163,15 @@ class Tensor:
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad=True):
-        """Want gradients for this leaf, or no longer; returns the tensor itself."""
+        """Want gradients for this leaf, or no longer; returns the tensor itself.
+
+        Args:
+            requires_grad: True or False.
+
+        Raises:
+            DtypeError: gradients for integers.
+            GraphError: gradients no longer wanted for what an operation computed.
+        """
         flag("requires_grad_", "requires_grad", requires_grad)
         if requires_grad and not is_floating(self.dtype):
             raise DtypeError(
@@ -244,6 +266,10 @@ class Tensor:
 
         The hook may return a tensor that takes the gradient's place. Returns a handle; its
         ``remove()`` takes the hook away.
+
+        Raises:
+            GraphError: the tensor requires no gradients.
+            DtypeError: `hook` cannot be called.
         """
         edge = self._edge()
         if edge is None:

@@ -27,6 +27,8 @@ def default_collate(batch):
     dictionaries         a dictionary of batches
     ===================  ============================================================
 
+    As ``torch.utils.data.default_collate``.
+
     Raises:
         ArgumentError: no samples, or a dictionary lacks a key.
         ShapeError: shapes or lengths differ; the message has the positions in the batch.

@@ -23,7 +23,7 @@ class DeviceLoader:
 
     Raises:
         DtypeError: not a loader.
-        ArgumentError: `ahead` below 1, or no such device.
+        ArgumentError: there is no such device.
 
     >>> import minicnn as mc
     >>> loader = mc.data.DataLoader(mc.data.TensorDataset(mc.arange(4)), batch_size=2)

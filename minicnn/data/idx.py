@@ -43,6 +43,8 @@ def read_idx(path):
     Nothing is allocated on the header's word alone: what it promises is compared with the size of
     the file first, and a gzip file is unpacked no further than one byte past what was promised.
 
+    minicnn's own; the format is that of LeCun's page of MNIST.
+
     Args:
         path: the file.
 

@@ -197,6 +197,9 @@ class DataLoader:
 
         Without it, loops are counted from 0 since the generator was last seeded. A run that is
         resumed sets it.
+
+        Args:
+            epoch: an integer ≥ 0.
         """
         self._epoch = checked_count("DataLoader", "epoch", epoch, 0)
         self._counted_for = random_numbers("DataLoader", self.generator)

@@ -99,6 +99,7 @@ class RandomSampler(Sampler):
 
     @property
     def num_samples(self):
+        """How many indices one loop gives."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self):

@@ -41,6 +41,7 @@ class DistributedDataParallel(Module):
     Raises:
         ArgumentError: the ranks have different networks, or the network nothing to train.
         RankLostError: (in forward and backward) a rank hangs, has ended, or does something else.
+        DtypeError: not a module.
 
     >>> import minicnn as mc
     >>> from minicnn import nn, optim

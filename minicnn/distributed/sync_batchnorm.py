@@ -36,6 +36,7 @@ class SyncBatchNorm(_BatchNorm):
     Raises:
         ShapeError: not (N, C, …), other channels, or one value per channel on all ranks together.
         RankLostError: a rank hangs, has ended, or does something else.
+        DtypeError: a number of features that is no integer.
 
     >>> import minicnn as mc
     >>> SyncBatchNorm(6)(mc.randn(4, 6, 5, 5)).shape

@@ -101,17 +101,38 @@ Tensor.__rtruediv__ = lambda x, y: elementwise.div(y, x)
 Tensor.__rfloordiv__ = lambda x, y: elementwise.floor_divide(y, x)
 Tensor.__rmod__ = lambda x, y: elementwise.remainder(y, x)
 Tensor.__rpow__ = lambda x, y: elementwise.pow(y, x)
-Tensor.T = property(lambda x: shaping.permute(x, tuple(reversed(range(x.ndim)))))
+Tensor.T = property(
+    lambda x: shaping.permute(x, tuple(reversed(range(x.ndim)))),
+    doc="The tensor with its dimensions in the opposite order: the transpose of a matrix.",
+)
 
 
 # As methods these have arguments of other names, or in another order.
 def split(self, split_size, dim=0):
-    """`rearranging.split` as a method."""
+    """`rearranging.split` as a method.
+
+    Args:
+        split_size: an integer, or a list of sizes.
+        dim: the dimension.
+
+    Raises:
+        ArgumentError: sizes that do not add up.
+        IndexRangeError: there is no such dimension.
+    """
     return rearranging.split(self, split_size, dim)
 
 
 def where(self, condition, other):
-    """`elementwise.where` as a method: this tensor's values where `condition` holds."""
+    """`elementwise.where` as a method: this tensor's values where `condition` holds.
+
+    Args:
+        condition: a bool tensor.
+        other: a tensor or a number; the three broadcast.
+
+    Raises:
+        DtypeError: `condition` is not of bools.
+        ShapeError: the shapes do not broadcast.
+    """
     return elementwise.where(condition, self, other)
 
 

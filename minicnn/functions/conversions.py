@@ -23,6 +23,9 @@ def to(input, *args, dtype=None, device=None, non_blocking=False, copy=False):
     ``to(dtype, non_blocking, copy)`` or ``to(other, non_blocking, copy)``, where `other` is a
     tensor whose dtype and device are taken.
 
+    Args:
+        args: a dtype, a device, or another tensor, whose dtype and device are taken.
+
     >>> import minicnn as mc
     >>> mc.tensor([1, 2]).to(mc.float64).dtype
     dtype('float64')
@@ -80,7 +83,14 @@ def cpu(input):
 
 
 def cuda(input, device=None, non_blocking=False):
-    """The tensor on a GPU: the current one, or `device`, its name or number."""
+    """The tensor on a GPU: the current one, or `device`, its name or number.
+
+    Args:
+        non_blocking: do not wait for a copy from pinned memory.
+
+    Raises:
+        MissingDeviceError: there is no such GPU here.
+    """
     return to(input, gpu_named("cuda", device), non_blocking=non_blocking)
 
 
@@ -116,7 +126,14 @@ DTYPE_METHODS = {
 
 
 def type_as(input, other):
-    """The tensor in the dtype of another one."""
+    """The tensor in the dtype of another one.
+
+    Args:
+        other: a tensor.
+
+    Raises:
+        DtypeError: not a tensor.
+    """
     return input.to(tensor_only("type_as", other).dtype)
 
 
@@ -131,7 +148,11 @@ def contiguous(input):
 
 
 def item(input):
-    """The value of a tensor of one element, as a Python number."""
+    """The value of a tensor of one element, as a Python number.
+
+    Raises:
+        ArgumentError: more or fewer elements than one.
+    """
     if input.numel() != 1:
         raise ArgumentError(
             f"item: only a tensor of one element is a number; this one has shape {input.shape}"
@@ -148,6 +169,9 @@ def numpy(input, *, force=False):
     """The NumPy array on the same memory; refused where gradients would be lost unseen.
 
     With `force` it is as ``detach().cpu().numpy()``.
+
+    Raises:
+        GraphError: the tensor requires gradients, and `force` is False.
     """
     if input.requires_grad and not force:
         raise GraphError(
@@ -168,6 +192,9 @@ def pin_memory(input, device=None):
     Such memory is locked; there should be a few batches of it, not a data set. Itself where it is
     pinned already.
 
+    Args:
+        device: None, or a GPU; all GPUs read such memory.
+
     Raises:
         DeviceError: the tensor is on a GPU, or there is none.
     """
@@ -179,7 +206,11 @@ def pin_memory(input, device=None):
 
 
 def is_pinned(input, device=None):
-    """Whether the tensor is in memory of the host that a GPU reads by itself, whichever GPU."""
+    """Whether the tensor is in memory of the host that a GPU reads by itself, whichever GPU.
+
+    Args:
+        device: None, or a GPU; all GPUs read such memory.
+    """
     return is_pinned_memory(input.array)
 
 

@@ -21,7 +21,17 @@ from minicnn.tensor import Tensor
 
 
 def copy_(input, src, non_blocking=False):
-    """Overwrite x with the values of `src`, broadcast to x's shape; returns x."""
+    """Overwrite x with the values of `src`, broadcast to x's shape; returns x.
+
+    Args:
+        src: a tensor, whose shape broadcasts to that of x.
+        non_blocking: do not wait for a copy between devices.
+
+    Raises:
+        DtypeError: not a tensor.
+        ShapeError: it does not broadcast.
+        GraphError: x is a leaf that wants gradients.
+    """
     source = operand("copy_", src)
     if source.shape != input.shape:
         if broadcastable("copy_", input.shape, source.shape) != input.shape:
@@ -39,7 +49,15 @@ def copy_(input, src, non_blocking=False):
 
 
 def fill_(input, value):
-    """Overwrite x with one number, or the number in a 0-d tensor; returns x."""
+    """Overwrite x with one number, or the number in a 0-d tensor; returns x.
+
+    Args:
+        value: a number, or a tensor without dimensions.
+
+    Raises:
+        DtypeError: neither of these.
+        GraphError: x is a leaf that wants gradients.
+    """
     if isinstance(value, Tensor):
         if value.ndim:
             raise ShapeError(f"fill_: value must be a number, got a tensor of shape {value.shape}")
@@ -99,7 +117,16 @@ def _in_place(function):
         return input
 
     change.__name__ = change.__qualname__ = name
-    change.__doc__ = f"As `{function.__name__}`, written into x itself; returns x."
+    change.__doc__ = f"""As `{function.__name__}`, written into x itself; returns x.
+
+    As ``torch.Tensor.{name}``. Its arguments, `args` and `options`, are those of
+    `{function.__name__}` after the first.
+
+    Raises:
+        GraphError: x is a leaf that wants gradients.
+        ShapeError: the result has another shape than x.
+        DtypeError: the result is of a dtype that that of x cannot hold.
+    """
     return change
 
 

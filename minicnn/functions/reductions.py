@@ -275,7 +275,8 @@ def max(input, dim=None, keepdim=False, *, other=None):
 
     Raises:
         DtypeError: not a tensor.
-        IndexRangeError: there is no such dimension, or no element to choose from.
+        IndexRangeError: there is no such dimension, or nothing to choose from along it.
+        ShapeError: without `dim`, an empty tensor.
 
     >>> import minicnn as mc
     >>> mc.max(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1).indices
@@ -297,7 +298,8 @@ def min(input, dim=None, keepdim=False, *, other=None):
 
     Raises:
         DtypeError: not a tensor.
-        IndexRangeError: there is no such dimension, or no element to choose from.
+        IndexRangeError: there is no such dimension, or nothing to choose from along it.
+        ShapeError: without `dim`, an empty tensor.
 
     >>> import minicnn as mc
     >>> mc.min(mc.tensor([[1.0, 5.0], [4.0, 2.0]]), dim=1).values

@@ -75,6 +75,8 @@ def variants(name):
 def kernels(variant):
     """Inside ``with kernels("plain"):`` operations use that variant of every kernel.
 
+    minicnn's own.
+
     Args:
         variant: ``"cpu"`` (the default everywhere else; on a GPU its own kernels) or ``"plain"``.
 

@@ -41,8 +41,14 @@ def set_num_threads(num_threads):
     Kernels cut their work into so many parts. Numba cannot have more threads for them than it
     started with (the number of cores, or the variable NUMBA_NUM_THREADS).
 
+    As ``torch.set_num_threads``.
+
     Args:
         num_threads: an integer ≥ 1.
+
+    Raises:
+        DtypeError: not an integer.
+        ArgumentError: below 1.
 
     >>> import minicnn as mc
     >>> before = mc.get_num_threads()
@@ -61,7 +67,16 @@ def set_num_threads(num_threads):
 
 
 def get_num_threads():
-    """How many threads kernels and large matrix products may use."""
+    """How many threads kernels and large matrix products may use.
+
+    As ``torch.get_num_threads``.
+
+    It raises nothing.
+
+    >>> import minicnn as mc
+    >>> mc.get_num_threads() >= 1
+    True
+    """
     return _asked_for or available_threads()
 
 

@@ -103,6 +103,7 @@ class NaiveInception(Branches):
 
     Raises:
         ShapeError: called on other shapes.
+        DtypeError: numbers of maps that are no integers.
 
     >>> import minicnn as mc
     >>> NaiveInception(192, 64, 128, 32)(mc.zeros(1, 192, 28, 28)).shape

@@ -79,7 +79,10 @@ class WeightsEnum(enum.Enum):
         return cls[name]
 
     def get_state_dict(self, progress=True, check_hash=True):
-        """The weights by name; downloaded into `models.weights_folder()` if they are not there."""
+        """The weights by name; downloaded into `models.weights_folder()` if they are not there.
+
+        `progress` shows how far a download is, `check_hash` compares it with what its name says.
+        """
         return load(weights_file(self.url, progress, check_hash))
 
     def __repr__(self):
@@ -91,14 +94,17 @@ class WeightsEnum(enum.Enum):
 
     @property
     def url(self):
+        """Where the file is."""
         return self.value.url
 
     @property
     def transforms(self):
+        """A function that gives the preprocessing of images for these weights."""
         return self.value.transforms
 
     @property
     def meta(self):
+        """What else is known: classes, figures, where they come from."""
         return self.value.meta
 
 
@@ -194,6 +200,7 @@ def get_weight(name):
 
     Raises:
         ArgumentError: there is none.
+        DtypeError: not a string.
 
     >>> get_weight("ResNet50_Weights.IMAGENET1K_V2").url
     'https://download.pytorch.org/models/resnet50-11ad3fa6.pth'

@@ -325,6 +325,7 @@ def dirac_(tensor, groups=1):
 
     Raises:
         ShapeError: other dimensions. ArgumentError: `groups` does not divide F.
+        DtypeError: not a tensor.
 
     >>> import minicnn as mc
     >>> mc.nn.init.dirac_(mc.empty(2, 2, 3))

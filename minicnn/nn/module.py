@@ -138,7 +138,16 @@ class Module:
         return [*super().__dir__(), *own]
 
     def register_parameter(self, name, param):
-        """Add a parameter under a name; None reserves the name (a layer without bias)."""
+        """Add a parameter under a name; None reserves the name (a layer without bias).
+
+        Args:
+            name: a string without dots that is no attribute yet.
+            param: a `Parameter`, or None.
+
+        Raises:
+            DtypeError: neither of these, or a name that is no string.
+            NameTakenError: a name that is taken, or cannot be used.
+        """
         if param is not None and not isinstance(param, Parameter):
             raise DtypeError(
                 f"register_parameter: {name!r} must be a Parameter or None, got "
@@ -148,7 +157,16 @@ class Module:
         self._put(self._parameters, name, param)
 
     def register_buffer(self, name, tensor, persistent=True):
-        """Add a tensor that is state but not learnt; not `persistent`: not in `state_dict`."""
+        """Add a tensor that is state but not learnt; not `persistent`: not in `state_dict`.
+
+        Args:
+            name: a string without dots that is no attribute yet.
+            tensor: a tensor, or None.
+
+        Raises:
+            DtypeError: neither of these, or a name that is no string.
+            NameTakenError: a name that is taken, or cannot be used.
+        """
         if tensor is not None and not isinstance(tensor, Tensor):
             raise DtypeError(
                 f"register_buffer: {name!r} must be a tensor or None, got {type(tensor).__name__}"
@@ -207,6 +225,8 @@ class Module:
 
         ``grad_output`` is a tuple, one entry for each output. A tuple that the hook returns takes
         its place. Returns a handle; its ``remove()`` takes the hook away.
+
+        With `prepend` it comes before those that are there.
         """
         return register(self._backward_pre_hooks, Hook(hook), prepend)
 
@@ -239,6 +259,8 @@ class Module:
 
         Modules in the set `memo` are left out. Without `remove_duplicate` a shared module comes
         under each of its names.
+
+        `prefix` is put before all names.
         """
         memo = set() if memo is None else memo
         if self in memo:
@@ -252,7 +274,9 @@ class Module:
                 yield from module.named_modules(memo, inner, remove_duplicate)
 
     def modules(self, remove_duplicate=True):
-        """This module and all inside, each once; or a shared one as often as it is named."""
+        """This module and all inside, each once; without `remove_duplicate` as often as it is
+        named.
+        """
         return (m for _, m in self.named_modules(remove_duplicate=remove_duplicate))
 
     def _named_tensors(self, kind, prefix, recurse, remove_duplicate):
@@ -269,19 +293,33 @@ class Module:
                 yield (f"{path}.{name}" if path else name), t
 
     def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
-        """(dotted name, parameter) of all parameters, each once, or under each of its names."""
+        """(dotted name, parameter) of all parameters, each once, or under each of its names.
+
+        `prefix` is put before all names; without `recurse` only those directly here; without
+        `remove_duplicate` a shared one comes under each of its names.
+        """
         return self._named_tensors("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse=True):
-        """All parameters, each once: what an optimiser is given."""
+        """All parameters, each once: what an optimiser is given.
+
+        Without `recurse` only those directly in this module.
+        """
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
-        """(dotted name, tensor) of all buffers, each once, or under each of its names."""
+        """(dotted name, tensor) of all buffers, each once, or under each of its names.
+
+        `prefix` is put before all names; without `recurse` only those directly here; without
+        `remove_duplicate` a shared one comes under each of its names.
+        """
         return self._named_tensors("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse=True):
-        """All buffers."""
+        """All buffers.
+
+        Without `recurse` only those directly in this module.
+        """
         return (b for _, b in self.named_buffers(recurse=recurse))
 
     # ------------------------------------------------------------------ for all at once
@@ -305,17 +343,17 @@ class Module:
         return self
 
     def eval(self):
-        """``train(False)``."""
+        """Set evaluation mode, here and in all modules inside: ``train(False)``."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad=True):
-        """Want gradients for all parameters, or for none; returns the module."""
+        """Want gradients for all parameters (`requires_grad`), or for none; returns the module."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none=True):
-        """Forget the gradients of all parameters."""
+        """Forget the gradients of all parameters; without `set_to_none` they become 0."""
         for p in self.parameters():
             if set_to_none or p.grad is None:
                 p.grad = None
@@ -328,6 +366,9 @@ class Module:
         As in PyTorch: ``to(device, dtype, non_blocking)``, ``to(dtype, non_blocking)`` or
         ``to(other, non_blocking)``, where `other` is a tensor whose dtype and device are taken.
         Integer buffers keep their dtype. The parameters stay the same objects; returns the module.
+
+        Args:
+            args: a dtype, a device, or a tensor, whose dtype and device are taken.
         """
         device, dtype, _ = target("to", args, dtype, device, non_blocking)
         if dtype is not None and not is_floating(dtype):
@@ -374,6 +415,7 @@ class Module:
             destination: a dictionary to add them to, which is returned; default: a new one.
             prefix: what the names begin with, as in ``prefix="encoder."``.
             keep_vars: give the parameters themselves, not tensors without their history.
+            args: PyTorch's older way to give the others.
 
         >>> import minicnn as mc
         >>> list(mc.nn.Linear(2, 1).state_dict(prefix="fc."))

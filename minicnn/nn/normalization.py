@@ -143,6 +143,7 @@ class BatchNorm1d(_BatchNorm):
 
     Raises:
         ShapeError: other dimensions, other channels, or one value per channel while training.
+        DtypeError: numbers that are no integers; called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> y = BatchNorm1d(3)(mc.randn(8, 3))
@@ -170,6 +171,7 @@ class BatchNorm2d(_BatchNorm):
     Raises:
         ShapeError: called on other shapes than (N, C, H, W), other channels, or one value a channel
             in training.
+        DtypeError: numbers that are no integers; called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> BatchNorm2d(6)(mc.randn(4, 6, 5, 5)).shape
@@ -194,6 +196,7 @@ class InstanceNorm2d(_Statistics):
 
     Raises:
         ShapeError: called on other shapes, other channels, or maps of one value in training.
+        DtypeError: numbers that are no integers; called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> InstanceNorm2d(3)(mc.randn(2, 3, 5, 5)).shape
@@ -302,6 +305,7 @@ class GroupNorm(_Affine):
 
     Raises:
         ArgumentError: groups that do not divide the channels.
+        DtypeError: numbers that are no integers; called on what is not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> GroupNorm(2, 6)(mc.randn(2, 6, 4, 4)).shape

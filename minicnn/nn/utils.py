@@ -165,6 +165,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 
     Raises:
         ArgumentError: a norm that is not finite, where `error_if_nonfinite` asks for it.
+        DtypeError: not tensors.
 
     >>> import minicnn as mc
     >>> w = mc.zeros(2, requires_grad=True)

@@ -30,6 +30,7 @@ def heat_maps(images, maps, captions=None, path=None):
         MissingPartError: matplotlib is not installed.
         ShapeError: not images, or not one map and caption for each.
         ArgumentError: no image; negative numbers, nan or infinity in the maps.
+        DtypeError: not numbers.
 
     >>> figure = heat_maps(np.zeros((2, 8, 8)), np.ones((2, 4, 4)), ["a 3", "a 5"])
     >>> [axes.get_title() for axes in figure.axes]

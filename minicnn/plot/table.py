@@ -38,6 +38,7 @@ def confusion_matrix(counts, class_names=None, path=None):
         MissingPartError: matplotlib is not installed.
         ShapeError: not a square.
         ArgumentError: negative or broken numbers, or too few names.
+        DtypeError: not numbers.
 
     >>> confusion_matrix([[9, 1], [0, 10]]).axes[0].get_title(loc="left")
     'Accuracy 95.00 % (19 of 20)'

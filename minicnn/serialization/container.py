@@ -43,6 +43,8 @@ def save(obj, f):
     ``model.state_dict()`` is, every reader of safetensors gets the same names and tensors from it.
     The file gets its new content in one step: a write that fails leaves the old one as it was.
 
+    As ``torch.save``, but for the format.
+
     Args:
         obj: dictionaries (keys: strings or integers), lists and tuples, nested as you like, of
             tensors, NumPy arrays and scalars (float16, float32, float64, int32, int64, uint8,
@@ -134,6 +136,8 @@ def load(f, map_location=None, *, weights_only=None, mmap=None):
     format of today and the one before PyTorch 1.6) tensors, numbers, strings, lists, tuples and
     dictionaries are taken, nested as they are; a file that holds anything else, such as a whole
     model, is refused with its name. PyTorch need not be installed.
+
+    As ``torch.load``, but for the format.
 
     Args:
         f: the file's name, a string or a path, or a file open for reading bytes.

@@ -117,7 +117,7 @@ def cross_entropy(z, target):
     """
     dtype = checks.dtype_of(z)
     z = _logits("cross_entropy", "z", z)
-    target = _classes("cross_entropy", target, z)
+    target = classes("cross_entropy", target, z)
     N = z.shape[0]
     log_probability = log_softmax(z)
     total = 0.0
@@ -140,7 +140,7 @@ def cross_entropy_gradient(z, target):
     """
     dtype = checks.dtype_of(z)
     z = _logits("cross_entropy_gradient", "z", z)
-    target = _classes("cross_entropy_gradient", target, z)
+    target = classes("cross_entropy_gradient", target, z)
     N, K = z.shape
     probability = softmax(z)
     dz = np.zeros((N, K))
@@ -166,7 +166,7 @@ def _logits(function, name, value):
     return value
 
 
-def _classes(function, target, z):
+def classes(function, target, z):
     target = np.asarray(target)
     N, K = z.shape
     if target.dtype.kind not in "iu":

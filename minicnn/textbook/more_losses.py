@@ -6,6 +6,7 @@ Each gradient is that of the mean, times the upstream δ, one number.
 import numpy as np
 
 from . import checks
+from .losses import classes
 
 
 def nll_loss(y, target):
@@ -19,6 +20,7 @@ def nll_loss(y, target):
     2.5
     """
     y = checks.array("nll_loss", "y", y, "N K")
+    target = classes("nll_loss", target, y)
     total = 0.0
     for n, t in enumerate(target):
         total -= y[n, t]
@@ -35,6 +37,7 @@ def nll_loss_gradient(delta, y, target):
            [-0., -2.]])
     """
     dtype, y = checks.dtype_of(y), checks.array("nll_loss_gradient", "y", y, "N K")
+    target = classes("nll_loss_gradient", target, y)
     dy = -np.zeros(y.shape)
     for n, t in enumerate(target):
         dy[n, t] = -delta / len(y)

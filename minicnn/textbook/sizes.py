@@ -68,6 +68,8 @@ def leftover(n, kernel, stride=1, padding=0, dilation=1):
 
     Those are n, kernel = m, stride = s, padding = p and dilation = d. ValueError if no window fits.
 
+    All are integers.
+
     >>> leftover(8, 3, stride=2, padding=1)
     1
     """

@@ -94,6 +94,10 @@ class Step:
         composition: where the step completes eq. 1.16 or 1.17: see `minicnn.tracing.layers`.
         note: a sentence where something has to be said, such as why it cannot be explained.
         at_breakpoint: whether a breakpoint held here.
+
+    Raises:
+        ArgumentError: (from `terms`) there is no such array or entry, or it is not written out as a
+            sum.
     """
 
     number: int

@@ -105,10 +105,12 @@ class trace(Walk, Questions):
 
     @property
     def steps(self):
+        """The `Step` objects, in order."""
         return self._recording.steps
 
     @property
     def values(self):
+        """The `Value` objects that the steps refer to."""
         return self._recording.archive.values
 
     @property

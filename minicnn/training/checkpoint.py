@@ -91,6 +91,7 @@ def load_checkpoint(path, *, model, optimizer=None, scheduler=None, generators=N
         FileNotFoundError: there is no such file.
         ArgumentError: the file is not a checkpoint, or one of another network, optimizer or
             scheduler; the message lists what differs.
+        DtypeError: not a file's name.
 
     >>> import minicnn as mc, os, tempfile
     >>> class Scale:  # stands for a module
@@ -148,6 +149,7 @@ def read_checkpoint(path):
     Raises:
         FileNotFoundError: there is no such file.
         ArgumentError: the file is not a checkpoint, is damaged, or of another version.
+        DtypeError: not a file's name.
 
     >>> import tempfile
     >>> path = tempfile.mkdtemp() + "/run"

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, IndexRangeError, integer
+from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, integer
 from minicnn.distributed import world
 from minicnn.distributed.data_parallel import broadcast_tensors
 from minicnn.functions.elementwise import softmax
 from minicnn.functions.ordering import topk
 from minicnn.modes import no_grad
 from minicnn.nn import functional as F
+from minicnn.nn.module import Module
 from minicnn.training.ranks import borrowed_streams, every, generators_of
 
 
@@ -38,6 +39,7 @@ class Evaluation:
 
     @property
     def accuracy(self):
+        """The share of samples whose class had the highest score: ``top[1]``."""
         return self.top[1]
 
 
@@ -64,6 +66,7 @@ def evaluate(model, loader, loss_function=None, *, top=(1, 5), prepare=None):
     Raises:
         ArgumentError: no batches; scores that are not of shape (N, C).
         IndexRangeError: a label that the network has no output for.
+        DtypeError: not a module.
 
     >>> import minicnn as mc
     >>> from minicnn import nn
@@ -76,6 +79,8 @@ def evaluate(model, loader, loss_function=None, *, top=(1, 5), prepare=None):
            [1, 0, 0],
            [0, 0, 1]])
     """
+    if not isinstance(model, Module):
+        raise DtypeError(f"evaluate: model must be a Module, got {type(model).__name__}")
     top = tuple(dict.fromkeys((1, *tops("evaluate", top))))
     ranks = world()
     if ranks.size > 1:

@@ -152,6 +152,7 @@ def nearest(vectors, queries, k):
 
     Raises:
         ShapeError: other dimensions, or another D. ArgumentError: k outside 1 … N.
+        DtypeError: not numbers.
 
     >>> indices, distances = nearest([[0.0, 0], [3, 4], [1, 0]], [0.0, 0], k=2)
     >>> indices.tolist(), distances.tolist()
@@ -208,6 +209,9 @@ def principal_components(vectors, k=2):
     The components are the first k rows of Wᵀ; along the i-th the variance is s_i² / (N − 1). Each
     is turned so that its largest entry is positive.
 
+
+    Source: K. Pearson, "On lines and planes of closest fit to systems of points in space", 1901.
+
     Args:
         vectors: V, (N, D), N at least 2.
         k: how many directions, at most D and N.
@@ -217,8 +221,7 @@ def principal_components(vectors, k=2):
 
     Raises:
         ShapeError: not (N, D). ArgumentError: k out of range; nan or infinity; equal vectors.
-
-    Source: K. Pearson, "On lines and planes of closest fit to systems of points in space", 1901.
+        DtypeError: not numbers.
 
     >>> found = principal_components([[0.0, 0], [3, 4], [6, 8]], k=1)
     >>> found.components.round(3).tolist(), found.explained.round(3).tolist()

@@ -58,6 +58,7 @@ def fit(
         DivergenceError: the loss became infinite or NaN; the weights are those before that step.
         ArgumentError: options out of range; no figure called `monitor`.
         IndexRangeError: a label that the network has no output for.
+        DtypeError: not a module, a loader, an optimiser or a number of epochs.
 
     >>> import minicnn as mc
     >>> from minicnn import nn, optim

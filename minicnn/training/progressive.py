@@ -81,6 +81,7 @@ class ProgressiveLearning:
     Raises:
         ArgumentError: no stages, fewer epochs than stages, image sizes below 1, magnitudes below 0,
             a dropout outside 0 … 1, values that shrink.
+        DtypeError: numbers that are none.
 
     >>> schedule = ProgressiveLearning(epochs=350, **TABLE_6["efficientnet_v2_s"])
     >>> for stage in schedule.stages:

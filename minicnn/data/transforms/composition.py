@@ -98,6 +98,7 @@ class RandomChoice:
 
     Raises:
         ArgumentError: no transforms, or weights that do not fit.
+        DtypeError: not a list, or an entry that cannot be called.
 
     >>> import numpy as np
     >>> from minicnn.data.transforms import Pad

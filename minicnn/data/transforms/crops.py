@@ -140,6 +140,7 @@ class FiveCrop:
 
     Raises:
         ShapeError: the image is smaller than `size`.
+        DtypeError: a size that is no integer, or (on a call) what is no image.
 
     >>> import minicnn as mc
     >>> crops = FiveCrop(224)(mc.zeros(3, 256, 256))
@@ -162,15 +163,17 @@ class TenCrop:
 
     A network's predictions for the ten are averaged when it is tested.
 
+
+    Source: A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet classification with deep convolutional
+    neural networks", 2012, section 4.1.
+
     Args:
         size: the size (h, w), or one number for both.
         vertical_flip: take the image upside down instead of its mirror image.
 
     Raises:
         ShapeError: the image is smaller than `size`.
-
-    Source: A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet classification with deep convolutional
-    neural networks", 2012, section 4.1.
+        DtypeError: a size that is no integer, or (on a call) what is no image.
 
     >>> import minicnn as mc
     >>> crops = mc.stack(TenCrop(224)(mc.rand(3, 256, 256)))

@@ -83,6 +83,7 @@ class GaussianBlur:
 
     Raises:
         ArgumentError, ShapeError: as for `gaussian_blur`.
+        DtypeError: sizes or σ that are no numbers, or (on a call) what is no image.
 
     >>> import minicnn as mc
     >>> GaussianBlur(5)(mc.zeros(3, 28, 28)).shape

@@ -78,6 +78,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
 
     Raises:
         ArgumentError: β < 0. Others as `mse_loss`.
+        DtypeError: not floating-point tensors.
 
     >>> import minicnn as mc
     >>> input, target = mc.tensor([0.5, 5.0]), mc.tensor([0.0, 2.0])

@@ -45,6 +45,7 @@ def batch_norm_act(
     Raises:
         ArgumentError: another activation. ShapeError: a shortcut of another shape. Others as
         `batch_norm`.
+        DtypeError: not tensors, or of other dtypes.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F

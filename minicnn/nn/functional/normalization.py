@@ -117,6 +117,7 @@ def instance_norm(
 
     Raises:
         ShapeError: one place per channel, which has no variance. Others as `batch_norm`.
+        DtypeError: not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F

@@ -168,6 +168,7 @@ def pixel_shuffle(input, upscale_factor):
 
     Raises:
         ShapeError: less than 3 dimensions, channels that r² does not divide. ArgumentError: r < 1.
+        DtypeError: not a tensor.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F
@@ -204,6 +205,7 @@ def channel_shuffle(input, groups):
     Raises:
         ShapeError: less than 3 dimensions, channels that `groups` does not divide. ArgumentError:
         `groups` < 1.
+        DtypeError: not a tensor.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F

@@ -41,6 +41,7 @@ class OneCycleLR(LRScheduler):
     Raises:
         ArgumentError: no length, options out of their range, a phase of no length, an optimiser
         without momentum, or more steps than the cycle has.
+        DtypeError: not an optimiser.
 
     >>> import minicnn as mc
     >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], momentum=0.9)

@@ -82,10 +82,16 @@ class ReduceLROnPlateau(LRScheduler):
 
     @property
     def in_cooldown(self):
+        """Whether epochs are not counted, because the step size was reduced a short time ago."""
         return self.cooldown_counter > 0
 
     def step(self, metrics, epoch=None):
-        """Look at the metric of an epoch, a number or a tensor of one element."""
+        """Look at the metric of an epoch, a number or a tensor of one element.
+
+        Args:
+            metrics: that number.
+            epoch: None; PyTorch's old way to jump is refused.
+        """
         current = float(metrics)
         if epoch is not None:
             warn_of_epoch("ReduceLROnPlateau")

@@ -40,6 +40,7 @@ class Checkpoints(Callback):
             another network, optimizer, data size or list of callbacks. It is left as it is.
         OSError: (in `fit`) the last save cannot be written, say for a full disk. One in between
             only gives a warning; the older checkpoint stays, and the next save tries again.
+        DtypeError: not a file's name.
 
     >>> import tempfile
     >>> checkpoints = Checkpoints(tempfile.mkdtemp() + "/run", every_seconds=600)

@@ -29,6 +29,7 @@ def split(model):
     Raises:
         ArgumentError: the first stage is not frozen, or all are; the stages are not known; there
             are auxiliary heads beside them.
+        DtypeError: not a module.
 
     >>> import minicnn as mc
     >>> from minicnn.training import transfer
