@@ -23,6 +23,8 @@ NUMBER_TYPE = {"float16": np.float32, "float32": np.float32, "float64": np.float
 # Arrays with fewer entries are indexed with 32 bits, in which a GPU divides several times faster.
 # Half of 2³¹, so that an index one step beyond the end still fits.
 NARROW = 2**30
+# And with smaller numbers: sums of a few sizes, paddings or strides still fit.
+SMALL = 2**28
 
 THREADS = 256  # of a block: eight warps
 BLOCKS = 132 * 16  # of a grid at most: enough for every multiprocessor; the rest is their loop
@@ -113,7 +115,10 @@ def launch(file, kernel, dtype, blocks, arguments, threads=THREADS):
             f"{kernel}: the GPU's kernels know float16, float32 and float64, got {dtype}. "
             "Convert the tensor, for example with .float()"
         )
-    wide = any(getattr(a, "size", 0) >= NARROW for a in arguments)
+    wide = any(
+        abs(a) >= SMALL if isinstance(a, (int, np.integer)) else getattr(a, "size", 0) >= NARROW
+        for a in arguments
+    )
     index, number = np.int64 if wide else np.int32, NUMBER_TYPE[dtype.name]
 
     def passed(argument):

@@ -38,6 +38,9 @@ def _layout(a):
     """(a, transposed, step from line to line) of (batch, rows, columns); copied if it has none."""
     _, rows, columns = a.shape
     down, right = (step // a.itemsize for step in a.strides[1:])
+    if a.strides[0] < 0:  # the batch runs backwards
+        a = launching.contiguous(a)
+        return a, False, columns
     if (right == 1 or columns == 1) and (rows == 1 or down >= columns):
         return a, False, down if rows > 1 else columns
     if (down == 1 or rows == 1) and (columns == 1 or right >= rows):

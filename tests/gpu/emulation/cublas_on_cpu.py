@@ -66,6 +66,7 @@ def gemmStridedBatchedEx(
         transa in (0, 1) and transb in (0, 1) and min(m, n, k, batchCount) >= 0
         and lda >= max(1, a_shape[0]) and ldb >= max(1, b_shape[0]) and ldc >= max(1, m)
         and max(m, n, k, lda, ldb, ldc, batchCount) < 2**31 and algo == CUBLAS_GEMM_DEFAULT
+        and min(strideA, strideB, strideC) >= 0
     )  # fmt: skip
     if not fits:
         raise CUBLASError(f"CUBLAS_STATUS_INVALID_VALUE: {integers}")

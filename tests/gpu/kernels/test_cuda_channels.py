@@ -119,6 +119,27 @@ def test_forward_and_backward_are_on_the_same_side_of_every_kink():
     np.testing.assert_array_equal(dx == 0, y == 0)
 
 
+BELOW_6, ABOVE_3 = np.nextafter(np.float32(6), 0), np.nextafter(np.float32(3), 4)
+SLOPES_AT_THE_KINKS = {
+    "relu": {0.0: 0, -0.0: 0, 1e-30: 1, 6.0: 1},
+    "relu6": {0.0: 0, 1e-30: 1, BELOW_6: 1, 6.0: 0, 7.0: 0},
+    "hardswish": {-3.0: 0, 3.0: 1, ABOVE_3: 1},
+}
+
+
+@pytest.mark.parametrize("act", SLOPES_AT_THE_KINKS)
+def test_slopes_exactly_at_the_kinks(act):
+    """As PyTorch has them; with these numbers z is x itself, to the last digit."""
+    at = SLOPES_AT_THE_KINKS[act]
+    x, slopes = (np.float32([[list(v)]]) for v in (at.keys(), at.values()))
+    (delta,) = drawn(0, "float32", x.shape)
+    zero, one = np.zeros(1, "f"), np.ones(1, "f")
+    _, _, _, dx, *_ = run(CUDA, [x, delta, None, one, zero, zero, one], act, False, True, 0.0)
+    np.testing.assert_array_equal(dx, delta * slopes)
+    gradient = getattr(activation, f"{act}_gradient")
+    np.testing.assert_array_equal(gradient(delta, x), delta * slopes)
+
+
 def test_an_infinite_delta_vanishes_where_the_slope_is_0():
     x = np.float32([[[-100, 1, 2]]])
     delta, one, zero = np.float32([[[np.inf, 1, 1]]]), np.ones(1, "f"), np.zeros(1, "f")

@@ -72,6 +72,15 @@ def test_large_arrays_are_indexed_with_64_bits(launches):
         assert (grid, block) == ((2, 3), (64,))
 
 
+def test_large_numbers_are_reckoned_with_64_bits(launches):
+    """A stride of 2³⁰ and a padding of as much: no array is large, and 2³¹ is passed."""
+    x = np.zeros(3, np.float32)
+    for number in (launching.SMALL - 1, launching.SMALL, np.int64(2**40), 2**31):
+        launching.launch("maps", "scale_maps", "float32", 1, [x, number])
+        _, options, _, _, args = launches.pop()
+        assert ("-DWIDE" in options) == (number >= launching.SMALL) and args[1] == number
+
+
 def test_how_many_blocks(launches):
     assert [launching.blocks_for(n) for n in (1, 256, 257, 10**9)] == [1, 1, 2, launching.BLOCKS]
     launching.launch_each("maps", "scale_maps", "float32", 0, [])

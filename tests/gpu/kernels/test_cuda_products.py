@@ -12,7 +12,7 @@ from minicnn.kernels.cuda import products
 pytestmark = pytest.mark.usefixtures("emulated")
 
 SIZES = st.integers(0, 5)
-LAYOUTS = ("rows", "columns", "gaps", "part")
+LAYOUTS = ("rows", "columns", "gaps", "part", "backwards")
 
 
 def laid_out(a, layout):
@@ -21,6 +21,8 @@ def laid_out(a, layout):
         return np.ascontiguousarray(a.swapaxes(1, 2)).swapaxes(1, 2)
     if layout == "gaps":  # no layout that cuBLAS knows
         return np.repeat(np.repeat(a, 2, 1), 2, 2)[:, ::2, ::2]
+    if layout == "backwards":
+        return np.ascontiguousarray(a[::-1])[::-1]
     if layout == "part":  # of larger matrices, every second one
         larger = np.zeros((2 * len(a), a.shape[1] + 2, a.shape[2] + 3), a.dtype)
         larger[::2, 1:-1, 2:-1] = a
