@@ -20,7 +20,8 @@ from minicnn.kernels import find, registry
 from minicnn.nn import init
 from minicnn.shapes import output_size
 
-TARGET = Path(__file__).resolve().parent / "networks" / "stages.json"
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "networks" / "stages.json"
 
 # Each network that a chapter shows: the image it is run on, and how deep its stages lie.
 NETWORKS = {
@@ -40,6 +41,7 @@ NETWORKS = {
     "shufflenet_v2_x1_0": ((3, 224, 224), 1),
     "efficientnet_b0": ((3, 224, 224), 2),
     "efficientnet_v2_s": ((3, 384, 384), 2),
+    "nas_cell": ((1, 14, 14), 2),
 }
 
 
@@ -59,10 +61,21 @@ def without_computing():
         yield
 
 
+def network(name):
+    """The network of that name; "nas_cell": that of the best cell that examples/nas has found."""
+    if name != "nas_cell":
+        return mc.models.get_model(name)
+    sys.path.insert(0, str(ROOT / "examples" / "nas"))
+    from space import CellNetwork, Layer
+
+    found = json.loads((ROOT / "benchmarks/results/nas.json").read_text(encoding="utf-8"))["runs"]
+    return CellNetwork([Layer(*layer) for layer in max(found, key=lambda r: r["test"])["cell"]])
+
+
 def stages(name, image, depth):
     """The layers of a network down to `depth`, in the order in which they run, as plain values."""
     with without_computing():
-        report = mc.summary(mc.models.get_model(name), (1, *image), depth=depth)
+        report = mc.summary(network(name), (1, *image), depth=depth)
     rows = []
     for row in report.rows[1:]:
         field = row.receptive_field

@@ -4,6 +4,8 @@
 ```
 ```{trained} resnet20 plain20   what benchmarks/network_accuracy.py measured
 ```
+```{searched}                   what examples/nas/compare.py measured
+```
 """
 
 import json
@@ -107,7 +109,26 @@ class ShowTrained(SphinxDirective):
         return [table(heads, rows, right=range(1, 7))]
 
 
+class ShowSearched(SphinxDirective):
+    """For each method of search: how good the cells are that it found, beside random ones."""
+
+    def run(self):
+        path = ROOT / "benchmarks" / "results" / "nas.json"
+        found = json.loads(path.read_text(encoding="utf-8"))
+        measured = {"random cells": found["random_cells"]}
+        for run in found["runs"]:
+            measured.setdefault(run["method"], []).append(run["test"])
+        heads = ["cells", "number", "test accuracy: mean", "worst", "best"]
+        rows = []
+        for method, tests in measured.items():
+            mean = sum(tests) / len(tests)
+            figures = [f"{100 * v:.1f} %" for v in (mean, min(tests), max(tests))]
+            rows.append([method, str(len(tests)), *figures])
+        return [table(heads, rows, right=range(1, 5))]
+
+
 def setup(app):
+    app.add_directive("searched", ShowSearched)
     app.add_directive("stages", ShowStages)
     app.add_directive("trained", ShowTrained)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

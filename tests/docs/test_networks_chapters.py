@@ -16,7 +16,7 @@ STAGES = json.loads((ROOT / "docs" / "networks" / "stages.json").read_text(encod
 import make_stages  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+@pytest.mark.parametrize("name", ["lenet5", "resnet20", "nas_cell"])
 def test_the_tables_are_up_to_date(name):
     assert make_stages.stages(name, *make_stages.NETWORKS[name]) == STAGES[name]
 
@@ -54,3 +54,13 @@ def test_the_figure_of_lenet_was_measured():
     path = ROOT / "benchmarks" / "results" / "lenet_mnist.json"
     mean = json.loads(path.read_text(encoding="utf-8"))["summary"]["test_accuracy"]["mean"]
     assert f"it reads {100 * mean:.2f} % of the test digits" in CHAPTERS["lenet"]
+
+
+def test_the_table_of_searches_is_the_benchmark_s():
+    """The chapter's sentence about random cells, from the numbers that its table is made of."""
+    path = ROOT / "benchmarks" / "results" / "nas.json"
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    for method in {run["method"] for run in runs}:
+        shares = [run["random_cells_below"] for run in runs if run["method"] == method]
+        assert sum(shares) / len(shares) > 0.9
+    assert "beat nine of ten random ones" in CHAPTERS["nas"]
