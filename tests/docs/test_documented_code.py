@@ -1,4 +1,7 @@
-"""Every code block of the pages runs: Python is executed, shell commands are looked up."""
+"""Every code block of the pages runs: Python is executed here, commands by test_commands.py.
+
+Here commands are looked up only, also those that cannot be run: whether there is such an option.
+"""
 
 import doctest
 import re

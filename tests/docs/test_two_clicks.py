@@ -1,4 +1,4 @@
-"""From a numbered equation to the line that computes it, by the links of the pages as they are built.
+"""From a numbered equation to the line that computes it, by the links of the built pages.
 
 A part of the site is built, and the links are followed as a reader would: from the derivation, or
 from any place that cites an equation by way of the catalogue.
