@@ -6,11 +6,12 @@ which the weights are kept (Micikevicius et al. 2018, sections 3.1 and 3.2).
 """
 
 import math
+from contextlib import ContextDecorator
 from numbers import Real
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, GraphError, integer
+from minicnn.checks import ArgumentError, DtypeError, GraphError, integer, one_of
 from minicnn.device import CPU, computed, moved
 from minicnn.dtypes import float16, float32
 from minicnn.gpu import beside
@@ -238,3 +239,40 @@ class MasterWeights:
                 if p is not master:
                     p.copy_(master)
                     master.grad = None
+
+
+class autocast(ContextDecorator):
+    """PyTorch's ``torch.amp.autocast``, which is refused unless it is told to do nothing.
+
+    minicnn casts nothing that its reader cannot see: a network is in float16 after
+    ``model.half()``, its optimiser has float32 weights (`MasterWeights`), and its loss is computed
+    from ``output.float()``.
+
+    Args:
+        device_type: ``"cuda"`` or ``"cpu"``.
+        dtype, cache_enabled: taken, and of no effect.
+        enabled: False; so a program that can do without goes on as it is.
+
+    Raises:
+        ArgumentError: it is enabled, or for another kind of device.
+
+    >>> import minicnn as mc
+    >>> with autocast("cuda", enabled=False):
+    ...     mc.ones(2).dtype
+    dtype('float32')
+    """
+
+    def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
+        one_of("autocast", "device_type", device_type, ("cuda", "cpu"))
+        if enabled:
+            raise ArgumentError(
+                "autocast: minicnn casts nothing unseen. For float16 use model.half() with "
+                "minicnn.amp.MasterWeights(model) and GradScaler, as docs/gpu.md shows; "
+                "enabled=False does nothing"
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None

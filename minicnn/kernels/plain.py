@@ -23,6 +23,7 @@ from minicnn.arrays import array_module
 from minicnn.kernels import (  # noqa: F401, they register theirs
     plain_activation,
     plain_images,
+    plain_losses,
     plain_norm_act,
     plain_optimizers,
     plain_products,

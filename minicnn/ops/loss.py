@@ -1,7 +1,8 @@
 """Softmax and losses. Classes lie along axis 1 of (N, K) or (N, K, d₁, d₂, …)."""
 
-from minicnn.arrays import array_module, largest, unbroadcast
+from minicnn.arrays import array_module, unbroadcast
 from minicnn.gpu import beside, capturing
+from minicnn.kernels import find
 from minicnn.ops.activation import logistic
 from minicnn.ops.base import Operation
 
@@ -17,14 +18,11 @@ class Softmax(Operation):
         self.dim = dim
 
     def forward(self, z):
-        # Subtracting the maximum changes nothing (it cancels) and keeps e^z finite.
-        e = array_module(z).exp(z - largest(z, self.dim))
-        self.y = e / e.sum(axis=self.dim, keepdims=True)
+        self.y = find("softmax", z)(z, self.dim)
         return self.y
 
     def backward(self, delta):
-        total = (delta * self.y).sum(axis=self.dim, keepdims=True)
-        return self.y * (delta - total)
+        return find("softmax_gradient", delta)(delta, self.y, self.dim)
 
 
 class LogSoftmax(Operation):
@@ -38,13 +36,11 @@ class LogSoftmax(Operation):
         self.dim = dim
 
     def forward(self, z):
-        xp = array_module(z)
-        shifted = z - largest(z, self.dim)
-        self.y = shifted - xp.log(xp.exp(shifted).sum(axis=self.dim, keepdims=True))
+        self.y = find("log_softmax", z)(z, self.dim)
         return self.y
 
     def backward(self, delta):
-        return delta - array_module(delta).exp(self.y) * delta.sum(axis=self.dim, keepdims=True)
+        return find("log_softmax_gradient", delta)(delta, self.y, self.dim)
 
 
 class NegativeLogLikelihood(Operation):
@@ -67,7 +63,6 @@ class NegativeLogLikelihood(Operation):
 
     def forward(self, y):
         xp = array_module(y)
-        self.places = xp.expand_dims(self.target, 1)
         self.shares = self.counted.astype(y.dtype)  # what a sample adds to N
         if self.weight is not None:
             self.shares *= self.weight[self.target]
@@ -75,7 +70,7 @@ class NegativeLogLikelihood(Operation):
             # In a CUDA graph nobody can be told of a label out of range: the loss shows it.
             outside = (self.target < 0) | (self.target >= y.shape[1])
             self.shares = xp.where(outside, xp.nan, self.shares).astype(y.dtype)
-        losses = -xp.take_along_axis(y, self.places, axis=1).squeeze(1)
+        losses = -find("pick_classes", y)(y, self.target)
         # Not a product with 0: the score of an ignored sample may be infinite.
         losses = xp.where(self.counted, losses * self.shares, 0)
         return self.reduce(losses)
@@ -96,12 +91,17 @@ class NegativeLogLikelihood(Operation):
         delta = delta / self._n() if self.reduction == "mean" else delta
         return array_module(delta).broadcast_to(delta, self.counted.shape)
 
+    def share(self, delta, dtype):
+        """What each sample's score receives, but for its sign: δ w_t/N; 0 for an ignored one."""
+        share = self.to_samples(delta) * self.shares
+        return array_module(delta).where(self.counted, share, 0).astype(dtype, copy=False)
+
     def backward(self, delta):
         shape, dtype = self.inputs[0]
         xp = array_module(delta)
         dy = xp.zeros(shape, dtype)
-        share = xp.where(self.counted, -self.to_samples(delta) * self.shares, 0).astype(dtype)
-        xp.put_along_axis(dy, self.places, xp.expand_dims(share, 1), axis=1)
+        share = xp.expand_dims(-self.share(delta, dtype), 1)
+        xp.put_along_axis(dy, xp.expand_dims(self.target, 1), share, axis=1)
         return dy
 
 
@@ -142,13 +142,15 @@ class CrossEntropy(Operation):
         return weight.reshape(-1, *[1] * (z.ndim - 2))
 
     def backward(self, delta):
+        if not self.smoothing:
+            share = self.nll.share(delta, self.probabilities.dtype)
+            gradient = find("cross_entropy_gradient", share)
+            return gradient(self.probabilities, self.nll.target, share)
         # First ∂L/∂y, y the log-softmax: −δ/N at each target; 0 for a sample that is ignored.
-        dy = self.nll.backward(delta)
-        if self.smoothing:
-            xp = array_module(dy)
-            spread = xp.where(self.nll.counted, self.nll.to_samples(delta), 0)
-            spread = xp.expand_dims(spread, 1) * self._weights(dy) / dy.shape[1]
-            dy = (1 - self.smoothing) * dy - self.smoothing * spread
+        dy, xp = self.nll.backward(delta), array_module(delta)
+        spread = xp.where(self.nll.counted, self.nll.to_samples(delta), 0)
+        spread = xp.expand_dims(spread, 1) * self._weights(dy) / dy.shape[1]
+        dy = (1 - self.smoothing) * dy - self.smoothing * spread
         return dy - self.probabilities * dy.sum(axis=1, keepdims=True)
 
 

@@ -23,7 +23,10 @@ ON_THE_CPU_ALONE = {
     ),
 }
 # Kernels of a GPU without a CPU's: there the plain one is NumPy's own, or as quick as can be.
-ON_A_GPU_ALONE = {"matmul", "rmsprop_update", "adagrad_update", "add_at"}
+ON_A_GPU_ALONE = {
+    *("matmul", "rmsprop_update", "adagrad_update", "add_at", "softmax", "softmax_gradient"),
+    *("log_softmax", "log_softmax_gradient", "pick_classes", "cross_entropy_gradient"),
+}
 
 
 def test_no_kernel_is_missing_on_either_side():

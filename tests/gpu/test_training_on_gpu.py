@@ -210,6 +210,49 @@ def test_float16_learns(machine):
     assert mc.allclose(model.weight.cpu().float(), mc.tensor([[1.0, -2.0, 0.5]]), atol=5e-3)
 
 
+def test_gradients_of_a_float16_network(machine, rng):
+    """Convolutions, batch normalisation, pooling: those of float32 to float16's digits."""
+    x = rng.standard_normal((8, 2, 8, 8)).astype("float32")
+    labels = rng.integers(0, 3, 8)
+    found = []
+    for half in (False, True):
+        mc.manual_seed(1)
+        model = nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(),
+            nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, groups=4), nn.SiLU(), nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(), nn.Linear(4, 3),
+        ).to("cuda")  # fmt: skip
+        images, targets = mc.tensor(x, device="cuda"), mc.tensor(labels, device="cuda")
+        if half:
+            model, images = model.half(), images.half()
+        weights, scaler = amp.MasterWeights(model), amp.GradScaler(init_scale=4096.0)
+        loss = nn.functional.cross_entropy(model(images).float(), targets)
+        sgd = optim.SGD(weights.parameters(), lr=0.0)
+        scaler.scale(loss).backward()
+        weights.take_gradients()
+        scaler.unscale_(sgd)
+        found.append([p.grad.cpu().numpy() for p in weights.parameters()])
+    for exact, rounded in zip(*found, strict=True):
+        assert rounded.dtype == "float32"
+        assert np.linalg.norm(exact - rounded) < 0.02 * np.linalg.norm(exact) + 1e-4
+
+
+def test_nothing_is_cast_unseen():
+    for wrong in (lambda: amp.autocast("cuda"), lambda: amp.autocast("cuda", mc.float16)):
+        with pytest.raises(
+            ArgumentError, match=r"autocast: .*model\.half\(\) with .*MasterWeights"
+        ):
+            wrong()
+    with pytest.raises(ArgumentError, match="device_type must be one of 'cuda', 'cpu'"):
+        amp.autocast("gpu", enabled=False)
+
+    @amp.autocast("cpu", enabled=False)
+    def product(x):
+        return x @ x
+
+    assert product(mc.ones(2, 2)).dtype == "float32"
+
+
 # ----------------------------------------------------------------------------- command line
 
 

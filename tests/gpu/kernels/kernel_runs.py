@@ -15,6 +15,7 @@ from minicnn.kernels.cuda import (
     channels,
     convolution,
     launching,
+    losses,
     maps,
     optimizers,
     places,
@@ -93,6 +94,18 @@ def linear_layers(dtype):
     yield products.linear_weight_gradient(delta, x)
 
 
+def of_classes(dtype):
+    target = np.array([[4, 0, 7], [39, -1, 2]])
+    for classes in (5, 40):  # of which a thread takes all, or a block
+        y, delta = drawn(0, dtype, (2, classes, 3), (2, classes, 3))
+        (share,) = drawn(1, dtype, (2, 3))
+        yield from (losses.softmax(y, 1), losses.log_softmax(y, 1))
+        yield losses.softmax_gradient(delta, y, 1)
+        yield losses.log_softmax_gradient(delta, y, 1)
+        yield losses.pick_classes(y, target)
+        yield losses.cross_entropy_gradient(y, target, share)
+
+
 def steps_and_places(dtype):
     arrays = [[abs(a) for a in drawn(i, dtype, (9000,), (5,), (300,))] for i in range(5)]
     optimizers.sgd_update(*arrays[:3], [1, 1, 1], 0.1, 0.9, 0.1, True, False)
@@ -113,6 +126,7 @@ RUNS = {
         normalizations,
         activations,
         linear_layers,
+        of_classes,
         steps_and_places,
     )
 }
