@@ -12,6 +12,7 @@ import numpy as np
 
 from minicnn.checks import ArgumentError, GraphError, one_of
 from minicnn.gpu import capture_into, capturing, gpu_arrays, on_gpu
+from minicnn.kernels.plain_random import GAMMA
 
 _MODES = ("global", "thread_local", "relaxed")
 
@@ -117,7 +118,7 @@ class CUDAGraph:
         if place is None:
             place = xp.empty((), np.uint64)
         self._random[stream] = place, before + count
-        return place + np.uint64(before * stream.GAMMA % 2**64)
+        return place + np.uint64(before * GAMMA % 2**64)
 
 
 class graph:

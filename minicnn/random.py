@@ -3,11 +3,15 @@
 ``minicnn.manual_seed(0)`` makes a run repeatable. Whoever draws numbers takes a `generator`.
 """
 
+import operator
+
 import numpy as np
 
 from minicnn.checks import ArgumentError, DeviceError, DtypeError
 from minicnn.device import CPU, as_device, made
 from minicnn.gpu import capturing
+from minicnn.kernels import find
+from minicnn.kernels.plain_random import GAMMA, random_bits
 
 
 class Generator:
@@ -34,7 +38,7 @@ class Generator:
         self.device = as_device(device)
         self._counted = None if self.device == CPU else _Counted()
         if seed is not None and not isinstance(seed, np.random.bit_generator.ISeedSequence):
-            _checked(seed, "Generator")
+            seed = _checked(seed, "Generator")
         self._start(seed)
 
     def _start(self, seed):
@@ -120,8 +124,6 @@ class _Counted:
     state is two integers, wherever the numbers are drawn.
     """
 
-    GAMMA = 0x9E3779B97F4A7C15
-
     def __init__(self, key=0):
         self.start(key)
 
@@ -134,26 +136,25 @@ class _Counted:
 
     def position(self):
         """What is hashed for the next number."""
-        return np.uint64((self.key + (self.drawn + 1) * self.GAMMA) % 2**64)
+        return np.uint64((self.key + (self.drawn + 1) * GAMMA) % 2**64)
+
+    def _next(self, xp, count):
+        """The place of the next `count` numbers: a uint64, in a CUDA graph an array of one."""
+        graph = capturing()
+        if graph is not None:
+            return graph.random_place(self, count, xp)
+        start = self.position()
+        self.drawn += count
+        return start
 
     def bits(self, xp, count):
         """`count` times 64 random bits."""
-        graph = capturing()
-        if graph is not None:
-            start = graph.random_place(self, count, xp)
-        else:
-            start = self.position()
-            self.drawn += count
-        z = xp.arange(count, dtype=np.uint64) * np.uint64(self.GAMMA) + start
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+        return random_bits(xp, self._next(xp, count), count)
 
     def uniform(self, xp, shape, dtype):
-        digits = 24 if np.dtype(dtype) == np.float32 else 53  # as many as the dtype holds
-        bits = self.bits(xp, int(np.prod(shape, dtype=np.int64)))
-        numbers = (bits >> np.uint64(64 - digits)).astype(dtype) * np.dtype(dtype).type(0.5**digits)
-        return numbers.reshape(shape)
+        numbers = xp.empty(shape, dtype)
+        find("random_uniform", numbers)(numbers, self._next(xp, numbers.size))
+        return numbers
 
     def normal(self, xp, shape, dtype):
         # Box & Muller 1958. In float64: of float32, 1 − u would be cut off at 5.8 standard
@@ -171,9 +172,13 @@ class _Counted:
 
 
 def _checked(seed, name="manual_seed"):
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed.__index__() < 0:
+    try:
+        known = not isinstance(seed, bool) and operator.index(seed) >= 0
+    except TypeError:  # an array has __index__, too
+        known = False
+    if not known:
         raise ArgumentError(f"{name}: the seed must be an integer ≥ 0, got {seed!r}")
-    return seed.__index__()
+    return operator.index(seed)
 
 
 default_generator = Generator()

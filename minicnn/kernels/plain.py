@@ -27,6 +27,7 @@ from minicnn.kernels import (  # noqa: F401, they register theirs
     plain_norm_act,
     plain_optimizers,
     plain_products,
+    plain_random,
 )
 from minicnn.kernels.registry import find, register
 from minicnn.shapes import adaptive_windows, output_size

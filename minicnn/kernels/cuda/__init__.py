@@ -11,6 +11,7 @@ from minicnn.kernels.cuda import (
     places,
     pooling,
     products,
+    random,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "places",
     "pooling",
     "products",
+    "random",
 ]

@@ -228,6 +228,8 @@ class EmulatedFunction:
         dtype = _dtype(wanted)
         if dtype.kind == "V":
             return self._structure(i, given, dtype)
+        if isinstance(given, np.ndarray) and given.size == 1:  # passed by value, too
+            given = given.reshape(())[()]
         if not isinstance(given, np.generic) or given.dtype != dtype:
             of = f" of {given.dtype}" if hasattr(given, "dtype") else ""
             self._refuse(

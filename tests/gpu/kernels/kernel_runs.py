@@ -21,6 +21,7 @@ from minicnn.kernels.cuda import (
     places,
     pooling,
     products,
+    random,
 )
 
 LAUNCHED = set()  # the kernels that runs have used
@@ -106,6 +107,13 @@ def of_classes(dtype):
         yield losses.cross_entropy_gradient(y, target, share)
 
 
+def random_numbers(dtype):
+    for start in (np.uint64(7), np.array(7, np.uint64)):
+        numbers = np.empty((3, 300), dtype)
+        random.random_uniform(numbers, start)
+        yield numbers
+
+
 def steps_and_places(dtype):
     arrays = [[abs(a) for a in drawn(i, dtype, (9000,), (5,), (300,))] for i in range(5)]
     optimizers.sgd_update(*arrays[:3], [1, 1, 1], 0.1, 0.9, 0.1, True, False)
@@ -127,6 +135,7 @@ RUNS = {
         activations,
         linear_layers,
         of_classes,
+        random_numbers,
         steps_and_places,
     )
 }

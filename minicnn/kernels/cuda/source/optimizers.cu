@@ -112,8 +112,9 @@ extern "C" __global__ void adam_update(const __grid_constant__ Table table, Inde
 // running mean ḡ of g (centered): √(v − ḡ²) takes the place of √v. The third is the velocity b:
 // b ← μ b + g / (√v + eps),  w ← w − lr · b.
 extern "C" __global__ void rmsprop_update(const __grid_constant__ Table table, Index tensors,
-                                          Index chunks, Number lr, Number alpha, Number rest, Number eps, Number decay,
-                                          Number momentum, Index maximize) {
+                                          Index chunks, Number lr, Number alpha, Number rest,
+                                          Number eps, Number decay, Number momentum,
+                                          Index maximize) {
     for (Index chunk = blockIdx.x; chunk < chunks; chunk += gridDim.x) {
         Piece piece = piece_of(chunk, table, tensors);
         Real *w = piece.arrays[0], *square = piece.arrays[2], *mean = piece.arrays[3];
@@ -139,7 +140,8 @@ extern "C" __global__ void rmsprop_update(const __grid_constant__ Table table, I
 
 // v ← v + g²,  w ← w − lr · g / (√v + eps).
 extern "C" __global__ void adagrad_update(const __grid_constant__ Table table, Index tensors,
-                                          Index chunks, Number lr, Number eps, Number decay, Index maximize) {
+                                          Index chunks, Number lr, Number eps, Number decay,
+                                          Index maximize) {
     for (Index chunk = blockIdx.x; chunk < chunks; chunk += gridDim.x) {
         Piece piece = piece_of(chunk, table, tensors);
         Real *w = piece.arrays[0], *sum = piece.arrays[2];
