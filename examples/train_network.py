@@ -73,6 +73,7 @@ def parse_arguments(argv):
     parser.add_argument("--lr", type=float, help="the rate at the start; it falls along a cosine")
     parser.add_argument("--size", type=int, help="pixels to which the images are enlarged")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, cuda:1, …")
     parser.add_argument("--save", metavar="PATH", help="where to write the weights")
     parser.add_argument("--plain", action="store_true", help="lines of text, no progress bar")
     arguments = parser.parse_args(argv)
@@ -160,7 +161,7 @@ def main(argv=None):
     console = Console(soft_wrap=True)
     try:
         mc.manual_seed(arguments.seed)
-        model = make_model(arguments.model)
+        model = make_model(arguments.model).to(arguments.device)
         images, test = load_images(arguments, True), load_images(arguments, False)
         count = sum(p.numel() for p in model.parameters())
         console.print(
@@ -169,9 +170,10 @@ def main(argv=None):
             highlight=False,
         )
         loader = data.DataLoader(images, arguments.batch_size, shuffle=True, drop_last=True)
-        train(model, loader, arguments, console)
+        train(model, data.on_device(loader, arguments.device), arguments, console)
         prepare = preparation(model, arguments.size)
-        found = training.evaluate(model, data.DataLoader(test, 100), prepare=prepare)
+        loader = data.on_device(data.DataLoader(test, 100), arguments.device)
+        found = training.evaluate(model, loader, prepare=prepare)
         if arguments.save:
             mc.save(model.state_dict(), arguments.save)
     except USER_ERRORS as error:

@@ -12,8 +12,9 @@ import numpy as np
 from cuda_on_cpu import EmulatedModule
 from strict_machine import CUDARuntimeError, Machines
 
-# CuPy tells the GPU where arrays are by a copy, or waits while it sorts.
+# CuPy tells the GPU where arrays are by a copy, waits while it sorts, or asks cuBLAS itself.
 NOT_IN_GRAPHS = {"concatenate", "stack", "hstack", "vstack", "argsort", "sort", "lexsort"}
+NOT_IN_GRAPHS |= {"matmul", "dot", "einsum", "tensordot", "inner", "outer"}
 
 
 class Capture:

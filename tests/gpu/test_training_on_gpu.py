@@ -1,6 +1,8 @@
 """Batches that are copied ahead, loss scaling, float16, and the command line; on the stand-in."""
 
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -274,6 +276,18 @@ def test_train_evaluate_predict(machine, tmp_path, capsys):
     Image.new("L", (28, 28), 40).save(tmp_path / "x.png")
     assert not main(["predict", str(run), str(tmp_path / "x.png"), "--device", "cuda:1"])
     assert "x.png" in capsys.readouterr().out
+
+
+def test_the_example_that_trains_any_network(machine, tmp_path, capsys):
+    example = Path(__file__).resolve().parents[2] / "examples" / "train_network.py"
+    train = runpy.run_path(str(example))["main"]
+    options = ["--model", "lenet5", "--images", "64", "--test-images", "20", "--epochs", "1"]
+    saved = tmp_path / "w.safetensors"
+    assert not train([*options, "--plain", "--device", "cuda:1", "--save", str(saved)])
+    assert machine.pools[1].peak > 0 and machine.pools[0].peak == 0
+    assert "test accuracy: " in capsys.readouterr().out and saved.exists()
+    assert train([*options, "--device", "cuda:7"]) == 1
+    assert "'cuda:7' is not available" in capsys.readouterr().err
 
 
 def test_a_device_that_is_not_there(capsys, tmp_path):
