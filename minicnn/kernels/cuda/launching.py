@@ -32,6 +32,7 @@ BLOCKS = 132 * 16  # of a grid at most: enough for every multiprocessor; the res
 NOTHING = np.uintp(0)  # a null pointer
 
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"\n', re.MULTILINE)
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def cupy():
@@ -55,7 +56,8 @@ def contiguous(array):
 def source(name):
     """The text of ``source/<name>.cu``, with what it includes in its place.
 
-    So one string holds all that the code depends on: CuPy's cache on disk goes by it.
+    So one string holds all that the code depends on: CuPy's cache on disk goes by it. CuPy writes
+    it to a file in the system's encoding, which may not know the comments' σ and ⊗.
     """
     included = set()
 
@@ -66,7 +68,7 @@ def source(name):
         code = (SOURCES / file).read_text(encoding="utf-8")
         return _INCLUDE.sub(lambda line: text(line[1]), code)
 
-    return text(f"{name}.cu")
+    return _NOT_ASCII.sub("_", text(f"{name}.cu"))
 
 
 def options(dtype, wide=False):

@@ -25,6 +25,7 @@ def test_there_are_sources():
     assert {"im2col", "pooling", "channels"} <= set(SOURCES)
     for name in SOURCES:
         assert kernels_of(name) and "#include" not in launching.source(name)
+        assert launching.source(name).isascii()
 
 
 def test_no_two_kernels_have_one_name():
@@ -41,8 +42,9 @@ VARIANTS += [("sm_90", dtype, False) for dtype in ("float16", "float32", "float6
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("architecture, dtype, wide", VARIANTS)
 def test_nvrtc(name, architecture, dtype, wide):
-    # The last option is one that CuPy adds.
-    options = *launching.options(dtype, wide), "--device-as-default-execution-space"
+    # The last two are those that CuPy adds.
+    added = "-ftz=true", "--device-as-default-execution-space"
+    options = *launching.options(dtype, wide), *added
     cubin = nvrtc.compiled(launching.source(name), options, architecture)
     assert cubin.startswith(b"\x7fELF")
     for kernel in kernels_of(name):
