@@ -72,7 +72,7 @@ def test_shapes_of_real_networks(x, w, options):
 
 @pytest.mark.parametrize("kind", range(len(convolution.TILES)))
 def test_every_rectangle(kind, monkeypatch):
-    monkeypatch.setattr(convolution, "_choose", lambda maps, length: kind)
+    monkeypatch.setattr(convolution, "_choose", lambda maps, length, copied: kind)
     for seed in range(12):
         if (case := drawn(seed)) is not None:
             check(*case, seed)

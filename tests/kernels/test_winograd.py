@@ -12,11 +12,10 @@ from minicnn.kernels.threads import get_num_threads, set_num_threads
 LEAST = winograd.LEAST
 
 
-@pytest.fixture(params=["as it is", "as if there were few tiles"], autouse=True)
-def way(request, monkeypatch):
-    """Both ways of sharing the work out, whatever the sizes."""
-    if request.param != "as it is":
-        monkeypatch.setattr(winograd, "FEW", 0)
+@pytest.fixture(autouse=True)
+def tiles_whatever_the_sizes(monkeypatch):
+    monkeypatch.setattr(winograd, "LEAST_TILES", 1)
+    monkeypatch.setattr(winograd_gradient, "LEAST_OUT", 4)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from minicnn.kernels import plain
 from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd, winograd_gradient
 from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.layout import laid_out
-from minicnn.kernels.cpu.packing import packed_weights
+from minicnn.kernels.cpu.layout import WHOLE, laid_out
+from minicnn.kernels.cpu.packing import in_groups, pack_block, packed_weights
 from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import DOTS, TILES, make_dots, make_tile
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
@@ -30,6 +30,7 @@ from minicnn.kernels.registry import register
 from minicnn.kernels.threads import get_num_threads
 
 CACHE = 64 * 2**10  # floats that a stretch of lines may have to stay in the cache
+LARGE_CACHE = 256 * 2**10  # the same where a thread has some of the maps to itself
 # From so many maps and k's on δ is turned round for the weight gradient (`weight_gradient.py`).
 MAPS_TO_TURN, STEPS_TO_TURN = 12, 16
 DELTA_CACHE = 192 * 2**10  # floats of δ that the weight gradient goes through at a time
@@ -40,6 +41,7 @@ _ROWS = tuple(rows for rows, _ in TILES)
 _LANES = tuple(vectors * WIDTH for _, vectors in TILES)
 _MOST = max(r * v for r, v in zip(_ROWS, _LANES, strict=True))
 _DOT_ROWS, _DOT_COLUMNS = DOTS
+_NOTHING = np.empty(0, np.float32)
 
 
 @jit(explicit=True)
@@ -49,6 +51,9 @@ def _correlate(
     lines,
     sizes,
     offset,
+    w,
+    entries,
+    swap,
     packed,
     start,
     y,
@@ -57,86 +62,94 @@ def _correlate(
     pitch,
     out,
     target,
-    group,
+    pieces,
+    splits,
     after,
 ):
     """Rectangle by rectangle, for each image and map: z[o] = b + Σ_k w[k] · line[offset[k] + o].
 
     Args:
         lines: flat. sizes: the number of images, and the floats of an image and of a group in it.
-        offset: distances. packed: weights as `pack` leaves them. start: b, (groups, maps).
+        offset: distances. start: b, (groups, maps).
+        w, entries, swap: the weights, see `pack_block`. packed: the same as `pack` leaves them, or
+            nothing: then every thread packs those of a block when it needs them.
         y: flat, what to write to. kind: which of the TILES.
         length, pitch, out: see `Lines`.
         target: distances in y from one image, map, row and column to the next; the first place.
-        group: how many rectangles, one after the other, are worked on as a piece.
+        pieces: into how many the rectangles are cut. splits: into how many the blocks of maps are.
         after: what is done with a piece's results while they are in the cache (see `finish`), or
             None. If something is, y's rows follow each other without gaps.
     """
-    groups, blocks, steps, rows = packed.shape
-    maps = start.shape[1]
+    groups, maps = start.shape
     images, image_size, group_size = sizes
-    lanes = _LANES[kind]
-    a, bias = packed.reshape(-1), start.reshape(-1)
+    rows, lanes = _ROWS[kind], _LANES[kind]
+    steps, blocks = len(offset), (maps + rows - 1) // rows
+    fresh = len(packed) == 0
+    a, bias = np.empty(steps * rows, np.float32) if fresh else packed, start.reshape(-1)
     per_image = (length + lanes - 1) // lanes
     total = images * per_image
-    pieces = (total + group - 1) // group
     to_image, to_map, to_row, to_column, to_first = target
     dense = pitch == out[1] and to_column == 1 and to_row == pitch
-    for piece in own_part(pieces, thread, threads):
-        scratch = np.empty(_MOST, np.float32)
-        padded = np.zeros(rows, np.float32)
-        for g in range(groups):
-            for block in range(blocks):
-                used = min(rows, maps - block * rows)
-                for i in range(used):
-                    padded[i] = bias[g * maps + block * rows + i]
-                a0 = (g * blocks + block) * steps * rows
-                for number in range(piece * group, min(total, (piece + 1) * group)):
-                    image = number // per_image
-                    # The last rectangle of an image begins earlier rather than end behind it;
-                    # what was another's is computed again, and not written.
-                    own = number % per_image * lanes
-                    o = max(0, min(own, length - lanes))
-                    x0 = image * image_size + g * group_size + o
-                    y0 = to_first + image * to_image + (g * maps + block * rows) * to_map
-                    direct = dense and used == rows and length >= lanes and o == own
-                    z, z0, z_pitch = (y, y0 + o, to_map) if direct else (scratch, 0, lanes)
-                    if kind == 0:
-                        _tile0(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
-                    elif kind == 1:
-                        _tile1(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
-                    else:
-                        _tile2(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
-                    if direct:
-                        continue
-                    # Only windows are copied: the first out[1] places of each row of the line.
-                    for r in range(own // pitch, min(out[0], (o + lanes - 1) // pitch + 1)):
-                        left = max(own, r * pitch)
-                        count = min(o + lanes, r * pitch + out[1]) - left
-                        if count <= 0:
-                            continue
-                        place = y0 + r * to_row + (left - r * pitch) * to_column
-                        for i in range(used):
-                            here, there = place + i * to_map, i * lanes + left - o
-                            if to_column == 1:
-                                copy_line(count, scratch, there, y, here)
-                            else:
-                                step = np.uint64(to_column)
-                                for q in range(np.uint64(count)):
-                                    y[np.uint64(here) + q * step] = scratch[np.uint64(there) + q]
-                if after is None:
+    scratch = np.empty(_MOST, np.float32)
+    padded = np.zeros(rows, np.float32)
+    for unit in own_part(pieces * splits, thread, threads):
+        piece, split = unit // splits, unit % splits
+        begin_piece, end_piece = piece * total // pieces, (piece + 1) * total // pieces
+        some = range(split * groups * blocks // splits, (split + 1) * groups * blocks // splits)
+        for number_of_block in some:
+            g, block = number_of_block // blocks, number_of_block % blocks
+            used = min(rows, maps - block * rows)
+            for i in range(used):
+                padded[i] = bias[g * maps + block * rows + i]
+            a0 = 0 if fresh else (g * blocks + block) * steps * rows
+            if fresh:
+                pack_block(w, entries, swap, g, block, rows, a, 0)
+            for number in range(begin_piece, end_piece):
+                image = number // per_image
+                # The last rectangle of an image begins earlier rather than end behind it;
+                # what was another's is computed again, and not written.
+                own = number % per_image * lanes
+                o = max(0, min(own, length - lanes))
+                x0 = image * image_size + g * group_size + o
+                y0 = to_first + image * to_image + (g * maps + block * rows) * to_map
+                direct = dense and used == rows and length >= lanes and o == own
+                z, z0, z_pitch = (y, y0 + o, to_map) if direct else (scratch, 0, lanes)
+                if kind == 0:
+                    _tile0(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                elif kind == 1:
+                    _tile1(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                else:
+                    _tile2(steps, a, a0, offset, 0, lines, x0, padded, 0, z, z0, z_pitch)
+                if direct:
                     continue
-                # What the piece's rectangles have written, image by image: y has no gaps then.
-                first, last = piece * group, min(total, (piece + 1) * group)
-                for image in range(first // per_image, (last - 1) // per_image + 1):
-                    begin = (max(first, image * per_image) - image * per_image) * lanes
-                    end = (min(last, (image + 1) * per_image) - image * per_image) * lanes
-                    begin = begin // pitch * out[1] + min(begin % pitch, out[1])
-                    end = min(end // pitch * out[1] + min(end % pitch, out[1]), out[0] * out[1])
+                # Only windows are copied: the first out[1] places of each row of the line.
+                for r in range(own // pitch, min(out[0], (o + lanes - 1) // pitch + 1)):
+                    left = max(own, r * pitch)
+                    count = min(o + lanes, r * pitch + out[1]) - left
+                    if count <= 0:
+                        continue
+                    place = y0 + r * to_row + (left - r * pitch) * to_column
                     for i in range(used):
-                        f = g * maps + block * rows + i
-                        place = to_first + image * to_image + f * to_map + begin
-                        finish(y, place, end - begin, f, after)
+                        here, there = place + i * to_map, i * lanes + left - o
+                        if to_column == 1:
+                            copy_line(count, scratch, there, y, here)
+                        else:
+                            step = np.uint64(to_column)
+                            for q in range(np.uint64(count)):
+                                y[np.uint64(here) + q * step] = scratch[np.uint64(there) + q]
+            if after is None:
+                continue
+            # What the piece's rectangles have written, image by image: y has no gaps then.
+            first, last = begin_piece, end_piece
+            for image in range(first // per_image, (last - 1) // per_image + 1):
+                begin = (max(first, image * per_image) - image * per_image) * lanes
+                end = (min(last, (image + 1) * per_image) - image * per_image) * lanes
+                begin = begin // pitch * out[1] + min(begin % pitch, out[1])
+                end = min(end // pitch * out[1] + min(end % pitch, out[1]), out[0] * out[1])
+                for i in range(used):
+                    f = g * maps + block * rows + i
+                    place = to_first + image * to_image + f * to_map + begin
+                    finish(y, place, end - begin, f, after)
 
 
 @jit(explicit=True)
@@ -183,26 +196,35 @@ def _weight_gradient(thread, threads, delta, maps, line, length, lines, sizes, o
 # ------------------------------------------------------------------------ around the kernels
 
 
-def _choose(maps, length):
-    """Which of the TILES wastes least."""
+def _choose(maps, length, copied):
+    """Which of the TILES wastes least.
+
+    One that is longer than a line reads behind it: that is possible only where lines are copied.
+    """
 
     def used(kind):
         rows, lanes = _ROWS[kind], _LANES[kind]
         return maps / (-(-maps // rows) * rows) * length / (-(-length // lanes) * lanes)
 
-    return max(range(len(TILES)), key=used)
+    possible = [k for k in range(len(TILES)) if copied or _LANES[k] <= length]
+    return max(possible or range(len(TILES)), key=used)
 
 
-def _run(lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, after=None):
+def _run(lines, sizes, offset, w, entries, swap, start, y, kind, length, pitch, out, target, after):
     """`_correlate`, in pieces that suit the cache and the threads."""
-    lanes = _LANES[kind]
+    rows, lanes, threads = _ROWS[kind], _LANES[kind], get_num_threads()
     total = sizes[0] * -(-length // lanes)
-    per_lane = sizes[2] / max(1, length)  # floats read for each place
-    fits = int(CACHE / max(1.0, per_lane * lanes))
-    group = max(1, min(fits, -(-total // get_num_threads())))
+    if sizes[0] * sizes[1] < w.size:
+        # Few pixels, many weights: a thread has some of the maps to itself.
+        pieces, splits, packed = -(-sizes[0] * sizes[2] // LARGE_CACHE), threads, _NOTHING
+    else:
+        pieces, splits = -(-sizes[0] * sizes[2] // (CACHE * threads)) * threads, 1
+        packed = packed_weights(w, entries, rows, swap).reshape(-1)
+    pieces = min(pieces, total)
     _correlate(
-        lines, sizes, offset, packed, start, y, kind, length, pitch, out, target, group, after
-    )
+        lines, sizes, offset, w, entries, swap, packed, start, y, kind, length, pitch, out, target,
+        pieces, splits, after,
+    )  # fmt: skip
 
 
 def _in_a_line(x):
@@ -253,30 +275,30 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     (n, c, *size), (f, per_group, *kernel) = x.shape, w.shape
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     start = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
-    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, lines.out):
+    if winograd.suits(n, c, f, kernel, stride, padding, dilation, groups, lines.out):
         y = winograd.convolve(
             np.ascontiguousarray(x),
-            lambda rows: packed_weights(w, 1, _every_entry(kernel), rows, False),
+            lambda rows: packed_weights(in_groups(w, 1), _every_entry(kernel), rows, False),
             f, start, tuple(padding), lines.out, False, _after(norm, residual, act),
         )  # fmt: skip
         if y is not None:
             return y
     y = np.empty((n, f, *lines.out), np.float32)
-    kind = _choose(f // groups, lines.length)
+    kind = _choose(f // groups, lines.length, lines.copied)
     room = _LANES[kind]
     if lines.copied or lines.length < room:
         source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind + room)
         image = c * lines.plane
     else:
         source, image = _in_a_line(x)
-    packed = packed_weights(w, groups, _every_entry(kernel), _ROWS[kind], False)
     start = start.reshape(groups, f // groups)
     sizes = n, image, per_group * lines.plane
     oh, ow = lines.out
     target = f * oh * ow, oh * ow, ow, 1, 0
     _run(
-        source, sizes, lines.offset, packed, start, y.reshape(-1), kind,
-        lines.length, lines.pitch, lines.out, target, _after(norm, residual, act),
+        source, sizes, lines.offset, in_groups(w, groups), _every_entry(kernel), False, start,
+        y.reshape(-1), kind, lines.length, lines.pitch, lines.out, target,
+        _after(norm, residual, act),
     )  # fmt: skip
     return y
 
@@ -289,33 +311,38 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
         return plain.conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups)
     (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
     maps, c, (height, width) = f // groups, per_group * groups, size
-    if winograd.suits(f, c, kernel, stride, padding, dilation, groups, size):
+    if winograd.suits(n, f, c, kernel, stride, padding, dilation, groups, size):
         # A convolution of δ with the kernels turned by 180° (1.9), padded by the rest.
         rest = tuple(2 - p for p in padding)
         dx = winograd.convolve(
             np.ascontiguousarray(delta),
-            lambda rows: packed_weights(w, 1, _every_entry(kernel), rows, True),
+            lambda rows: packed_weights(in_groups(w, 1), _every_entry(kernel), rows, True),
             c, np.zeros(c, np.float32), rest, tuple(size), True, None,
         )  # fmt: skip
         if dx is not None:
             return dx
     lines = back_lines_of(maps, tuple(size), tuple(kernel), stride, padding, dilation, tuple(out))
-    dx = np.empty((n, c, height, width), np.float32)
+    # Pixels that no kernel entry reaches keep a zero.
+    new = np.empty if all(len(part.entries) for part in lines.parts) else np.zeros
+    dx = new((n, c, height, width), np.float32)
     start = np.zeros((groups, per_group), np.float32)
     plane = lines.rows * lines.pitch
+    kinds = [_choose(per_group, part.length, lines.copied) for part in lines.parts]
     room = max(_LANES)
-    if lines.copied or any(part.length < room for part in lines.parts):
-        source = laid_out(delta, lines.before, (1, 1), lines.rows, lines.pitch, lines.behind + room)
+    if lines.copied or any(
+        part.length < _LANES[kind] for part, kind in zip(lines.parts, kinds, strict=True)
+    ):
+        source = laid_out(delta, lines.before, WHOLE, lines.rows, lines.pitch, lines.behind + room)
     else:
         source = np.ascontiguousarray(delta).reshape(-1)
-    for part in lines.parts:
-        kind = _choose(per_group, part.length)
-        packed = packed_weights(w, groups, part.entries, _ROWS[kind], True)
+    for part, kind in zip(lines.parts, kinds, strict=True):
+        if not len(part.entries):
+            continue
         first = part.row * width + part.column
         target = c * height * width, height * width, stride[0] * width, stride[1], first
         _run(
-            source, (n, f * plane, maps * plane), part.offset, packed, start, dx.reshape(-1),
-            kind, part.length, lines.pitch, part.size, target,
+            source, (n, f * plane, maps * plane), part.offset, in_groups(w, groups), part.entries,
+            True, start, dx.reshape(-1), kind, part.length, lines.pitch, part.size, target, None,
         )  # fmt: skip
     return dx
 
@@ -328,7 +355,8 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
     (n, f, oh, ow), (_, c, *size), kernel = delta.shape, x.shape, tuple(kernel)
     maps, per_group = f // groups, c // groups
-    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, (oh, ow)):
+    tiles_fit = min(oh, ow) >= winograd_gradient.LEAST_OUT
+    if tiles_fit and winograd.suits(n, c, f, kernel, stride, padding, dilation, groups, (oh, ow)):
         dw = winograd_gradient.weight_gradient(
             np.ascontiguousarray(delta), np.ascontiguousarray(x), padding
         )
@@ -352,7 +380,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         )
         return dw.reshape(f, per_group, *kernel)
     if lines.pitch != ow:  # zeros where there is no window
-        delta = laid_out(delta, (0, 0), (1, 1), oh, lines.pitch, 0, "delta lines")
+        delta = laid_out(delta, (0, 0), WHOLE, oh, lines.pitch, 0, "delta lines")
     else:
         delta = np.ascontiguousarray(delta).reshape(-1)
     line, length = oh * lines.pitch, (oh - 1) * lines.pitch + ow

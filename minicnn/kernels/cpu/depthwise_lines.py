@@ -11,7 +11,7 @@ from numba import njit
 
 from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.layout import lay_out_plane
+from minicnn.kernels.cpu.layout import WHOLE, lay_out_plane
 from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import ALONE_DOTS, ALONE_TILE, make_dots, make_tile
 from minicnn.kernels.cpu.shifts import back_lines_of, lines_of
@@ -59,7 +59,7 @@ def _forward(
     """Z = W ⊗ X + b (eq. 1.5) for every map; `after`: see `finish`."""
     n, c, height, width = x.shape
     f = w.shape[0]
-    plane = parts[0] * parts[1] * rows * pitch
+    plane = parts[2] * parts[3] * rows * pitch
     flat, weights, flat_y = x.reshape(-1), w.reshape(-1), y.reshape(-1)
     steps = len(offset)
     for piece in own_part(pieces, thread, threads):
@@ -115,7 +115,7 @@ def _input_gradient(
                     weights[m * count + k] = w[f_, entries[k]]
                 lay_out_plane(
                     flat, (sample * f + f_) * oh * ow, oh, ow,
-                    line, m * plane, before, (1, 1), rows, pitch, False,
+                    line, m * plane, before, WHOLE, rows, pitch, False,
                 )  # fmt: skip
             for o in range(0, length, LANES):
                 _tile(maps * count, weights, 0, offset, 0, line, o, nothing, 0, z, o, 0)
@@ -131,7 +131,7 @@ def _weight_gradient(
     """∂L/∂W (eq. 1.12), summed over the batch: a map belongs to one thread."""
     n, f, oh, ow = delta.shape
     c, height, width = x.shape[1:]
-    plane, places = parts[0] * parts[1] * rows * pitch, (oh - 1) * pitch + ow
+    plane, places = parts[2] * parts[3] * rows * pitch, (oh - 1) * pitch + ow
     flat_delta, flat = delta.reshape(-1), x.reshape(-1)
     steps = len(offset)
     blocks = (steps + COLUMNS - 1) // COLUMNS
@@ -157,7 +157,7 @@ def _weight_gradient(
                     d0 = ((sample0 + i) * f + f_) * oh * ow
                     lay_out_plane(
                         flat_delta, d0, oh, ow,
-                        d, i * oh * pitch, (0, 0), (1, 1), oh, pitch, False,
+                        d, i * oh * pitch, (0, 0), WHOLE, oh, pitch, False,
                     )  # fmt: skip
                 for block in range(blocks):
                     k0 = block * COLUMNS

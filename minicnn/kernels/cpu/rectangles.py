@@ -26,6 +26,9 @@ from minicnn.kernels.cpu.vectors import REGISTERS, WIDTH, ZERO, Code
 # into the registers. Which one wastes least depends on how many maps there are.
 TILES = ((14, 2), (8, 3), (6, 4)) if REGISTERS == 32 else ((6, 2), (4, 2), (2, 4))
 DOTS = (4, 6) if REGISTERS == 32 else (2, 4)
+# `tile` asks for the vectors of x so many steps before it needs them: what has to come from the
+# second cache is there in time then.
+AHEAD = 8
 # Where each map has a channel of its own, there is a single row.
 ALONE_TILE, ALONE_DOTS = (1, 8), (1, 9)
 OUTERS = ((14, 2), (28, 1), (9, 3)) if REGISTERS == 32 else ((6, 2), (12, 1), (4, 3))
@@ -54,6 +57,7 @@ def make_tile(rows, vectors):
             x = code.at(code.data(5, x), x0)
             start = code.at(code.data(7, start), s0)
             z = code.at(code.data(9, z), z0)
+            last = builder.sub(steps, code.constant(1))
             sums = []
             for i in range(rows):
                 first = code.spread(builder.load(code.at(start, code.constant(i))))
@@ -65,6 +69,12 @@ def make_tile(rows, vectors):
                     code.load(code.at(source, code.constant(j * WIDTH))) for j in range(vectors)
                 ]
                 weights = code.at(a, builder.mul(k, code.constant(rows)))
+                if rows > 1:  # else there is little to do with what is read
+                    later = builder.add(k, code.constant(AHEAD))
+                    later = builder.select(builder.icmp_signed("<", later, last), later, last)
+                    source = code.at(x, builder.load(code.at(offset, later)))
+                    for j in range(vectors + 1):  # one more: vectors begin in the middle of a line
+                        code.prefetch(code.at(source, code.constant(j * WIDTH)))
                 new = []
                 for i in range(rows):
                     weight = code.spread(builder.load(code.at(weights, code.constant(i))))

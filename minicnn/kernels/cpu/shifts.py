@@ -31,7 +31,8 @@ class Lines(NamedTuple):
     """How images are laid out, and where windows find their pixels.
 
     Attributes:
-        parts: s · s, the small images one is sorted into (vertically, horizontally).
+        parts: (s, s), how far apart the pixels of a small image are, vertically and horizontally;
+            then how many of the s · s small images the kernel looks at: so many remainders.
         rows, pitch: the size of a small image, padding included.
         offset: for each k = (channel, i, j), the distance of its pixel from a window's first place,
             in the lines of one image (channel after channel, part after part).
@@ -53,7 +54,7 @@ class Lines(NamedTuple):
     @property
     def plane(self):
         """Floats of one channel."""
-        return self.parts[0] * self.parts[1] * self.rows * self.pitch
+        return self.parts[2] * self.parts[3] * self.rows * self.pitch
 
 
 @lru_cache(maxsize=1024)
@@ -65,19 +66,20 @@ def lines_of(channels, size, kernel, stride, padding, dilation):
     if stride == (1, 1):
         rows, pitch = (max(n + p, o) for n, p, o in zip(size, padding, out, strict=True))
         behind = padding[0] * pitch + padding[1]
-    plane = stride[0] * stride[1] * rows * pitch
+    used = [min(s, (k - 1) * d + 1) for k, s, d in zip(kernel, stride, dilation, strict=True)]
+    plane = used[0] * used[1] * rows * pitch
     offset = np.empty((channels, *kernel), np.int64)
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             (down, row), (right, column) = (
                 divmod(entry * d, s) for entry, d, s in zip((i, j), dilation, stride, strict=True)
             )
-            part = (row * stride[1] + column) * rows * pitch
+            part = (row * used[1] + column) * rows * pitch
             offset[:, i, j] = part + down * pitch + right
     offset += plane * np.arange(channels).reshape(-1, 1, 1)
     length = (out[0] - 1) * pitch + out[1]
     copied = any(padding) or stride != (1, 1)
-    return Lines(stride, rows, pitch, offset.reshape(-1), length, out, behind, copied)
+    return Lines((*stride, *used), rows, pitch, offset.reshape(-1), length, out, behind, copied)
 
 
 class Part(NamedTuple):

@@ -8,9 +8,9 @@ and decides worse. Everything else of a convolution is ordinary code.
 `Code` knows the few instructions that are needed; `rectangles.py` makes products of matrices of
 them, `pooling_rows.py` max pooling, `winograd_vectors.py` changes of basis.
 
-`transpose` turns round a square of `WIDTH` · `WIDTH` numbers in registers. `copy_line` and
-`clear_line` move and zero stretches that are often shorter than a vector, or little longer: the
-rows of small images. Their last vector is written in part, instead of number by number.
+`transpose` turns round a square of `WIDTH` · `WIDTH` numbers in registers. `copy_line`,
+`clear_line` and `lay_row` move and zero stretches that are often shorter than a vector, or little
+longer: the rows of small images. Their last vector is written in part, instead of number by number.
 """
 
 from llvmlite import binding, ir
@@ -58,6 +58,14 @@ class Code:
         """A vector from any address."""
         pointer = self.builder.bitcast(pointer, _VECTOR.as_pointer())
         return self.builder.load(pointer, align=4)
+
+    def prefetch(self, pointer):
+        """Bring what lies there into the nearest cache; the address may be any."""
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        numbers = [ir.Constant(_INT32, v) for v in (0, 3, 1)]
+        self.builder.call(function, [self.builder.bitcast(pointer, byte), *numbers])
 
     def load_some(self, pointer, mask):
         """A vector whose lanes outside of `mask` are 0, and are not read."""
@@ -110,6 +118,10 @@ class Code:
         one = self.builder.insert_element(nothing, count, ir.Constant(_INT32, 0))
         counts = self.builder.shuffle_vector(one, nothing, ir.Constant(kind, [0] * WIDTH))
         return self.builder.icmp_signed("<", ir.Constant(kind, list(range(WIDTH))), counts)
+
+    def lanes_between(self, first, last):
+        """The mask of the lanes first … last − 1."""
+        return self.builder.and_(self.lanes_below(last), self.builder.not_(self.lanes_below(first)))
 
     def loop(self, count, values, body):
         """Run ``body(i, values)`` for i = 0 … count − 1; the values it returns go into the next.
@@ -231,6 +243,55 @@ def clear_line(_, count, y, y0):
             lambda i: code.store(ZERO, code.at(y, i)),
             lambda i, mask: code.store_some(ZERO, code.at(y, i), mask),
         )
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def lay_row(_, length, first, last, double, x, x0, y, y0):
+    """``y[y0 + i] = x[x0 + i]`` for i = first … last − 1, 0 for the others of 0 … length − 1.
+
+    With `double` it is ``x[x0 + 2 * i]``. ``x[x0]`` itself may lie before the array: only what is
+    wanted is read.
+    """
+    index = types.intp
+    signature = types.void(index, index, index, types.boolean, x, index, y, index)
+
+    def generate(context, builder, signature, arguments):
+        code = Code(context, builder, signature)
+        length, first, last, double, x, x0, y, y0 = arguments
+        x, y = code.at(code.data(4, x), x0), code.at(code.data(6, y), y0)
+        even = ir.Constant(ir.VectorType(_INT32, WIDTH), list(range(0, 2 * WIDTH, 2)))
+
+        def plain(i):
+            mask = code.lanes_between(builder.sub(first, i), builder.sub(last, i))
+            return code.load_some(code.at(x, i), mask)
+
+        def sorted_out(i):
+            halves = []
+            for start in (0, WIDTH):
+                place = builder.add(builder.shl(i, code.constant(1)), code.constant(start))
+                low = builder.sub(builder.shl(first, code.constant(1)), place)
+                high = builder.sub(builder.shl(last, code.constant(1)), place)
+                # The last odd place may lie behind the array.
+                mask = code.lanes_between(low, builder.sub(high, code.constant(1)))
+                halves.append(code.load_some(code.at(x, place), mask))
+            return builder.shuffle_vector(*halves, even)
+
+        def row(read):
+            _over_vectors(
+                code,
+                length,
+                lambda i: code.store(read(i), code.at(y, i)),
+                lambda i, mask: code.store_some(read(i), code.at(y, i), mask),
+            )
+
+        with builder.if_else(double) as (then, otherwise):
+            with then:
+                row(sorted_out)
+            with otherwise:
+                row(plain)
         return context.get_dummy_value()
 
     return signature, generate

@@ -40,46 +40,36 @@ from minicnn.kernels.workspace import workspace
 POINTS = 16
 LEAST = 24  # channels, and maps: with fewer the additions are not few
 CACHE = 768 * 2**10  # floats of V and M that one thread works on at a time
-SOME_BLOCKS = 3  # of maps, which are multiplied with a part of V while it is in the cache
-FEW = 8  # so many times more maps than tiles: their kernels are what takes the time
+LEAST_OUT = 4  # rows and columns of results
+LEAST_TILES = 100  # with fewer, to change the kernels costs more than it saves
 
 _tile0, _tile1, _tile2 = (make_tile(*shape) for shape in TILES)
 _ROWS = tuple(rows for rows, _ in TILES)
 _LANES = tuple(vectors * WIDTH for _, vectors in TILES)
 
 
-@njit
-def _block_in(packed, block, turned, u, u0, point):
-    """A block's kernels, packed (blocks, channels, 9, rows) → U from `u0` on, (channels, rows).
-
-    From one of the 16 entries to the next it is `point` further.
-    """
-    _, channels, _, rows = packed.shape
-    flat = packed.reshape(-1)
-    source = np.zeros(9 * rows + WIDTH, np.float32)
-    target = np.empty(POINTS * WIDTH, np.float32)
-    for channel in range(channels):
-        place, goal = (block * channels + channel) * 9 * rows, u0 + channel * rows
-        # What is written too much belongs to the next channel, which comes later; the last
-        # channel of a block is written number by number.
-        if channel + WIDTH // rows + 1 < channels:
-            kernels_in(flat, place, rows, turned, u, goal, point)
-            continue
-        for k in range(9 * rows):
-            source[k] = flat[place + k]
-        kernels_in(source, 0, rows, turned, target, 0, WIDTH)
-        for k in range(POINTS):
-            for i in range(rows):
-                u[k * point + goal + i] = target[k * WIDTH + i]
-
-
 @jit
 def _kernels_in(thread, threads, packed, u, turned):
     """packed (blocks, channels, 9, rows) → U (16, blocks, channels, rows), with room behind."""
     blocks, channels, _, rows = packed.shape
-    size = channels * rows
+    flat, point = packed.reshape(-1), blocks * channels * rows
+    source = np.zeros(9 * rows + WIDTH, np.float32)
+    target = np.empty(POINTS * WIDTH, np.float32)
     for block in own_part(blocks, thread, threads):
-        _block_in(packed, block, turned, u, block * size, blocks * size)
+        for channel in range(channels):
+            goal = (block * channels + channel) * rows
+            place = 9 * goal
+            # What is written too much belongs to the next channel, which comes later; the last
+            # channel of a block is written number by number.
+            if channel + WIDTH // rows + 1 < channels:
+                kernels_in(flat, place, rows, turned, u, goal, point)
+                continue
+            for k in range(9 * rows):
+                source[k] = flat[place + k]
+            kernels_in(source, 0, rows, turned, target, 0, WIDTH)
+            for k in range(POINTS):
+                for i in range(rows):
+                    u[k * point + goal + i] = target[k * WIDTH + i]
 
 
 @njit
@@ -201,73 +191,6 @@ def _convolve(thread, threads, x, u, bias, y, zeros, kind, shape, padding, tile_
                     finish(flat_y, place, (1 + both) * ow, f_, after)
 
 
-@jit
-def _all_tiles(thread, threads, x, v, down, across, padding, line, point):
-    """V of all tiles: see `channel_tiles`."""
-    row = across + 2 * WIDTH
-    pixels = np.zeros(8 * row + WIDTH, np.float32)
-    total, flat = x.shape[0] * down, x.reshape(-1)
-    for channel in own_part(x.shape[1], thread, threads):
-        channel_tiles(
-            flat, x.shape, channel, 0, total, down, across, padding, pixels, row, v, line, point
-        )
-
-
-@jit
-def _convolve_by_maps(
-    thread, threads, packed, turned, v, distances, bias, y, zeros, kind, total, after
-):
-    """Y = W ⊗ X + b where there are few tiles and many maps: a thread has some maps to itself.
-
-    Their kernels are changed to U when they are needed, and never leave the cache. For each of the
-    16 entries, `SOME_BLOCKS` blocks of maps are multiplied with all tiles.
-
-    Args:
-        packed: (blocks, channels, 9, rows). turned: as for `convolve`.
-        v: from `_all_tiles`, with its `distances` from one channel, and entry, to the next.
-        zeros: one number for each piece of the work, which is so many blocks.
-        total: rows of tiles in all images. The others: as for `_convolve`.
-    """
-    blocks, c, _, rows = packed.shape
-    f, oh, ow = y.shape[1:]
-    line, v_point = distances
-    lanes = _LANES[kind]
-    down, across = (oh + 1) // 2, (ow + 1) // 2
-    length = (total * across + lanes - 1) // lanes * lanes
-    u_point, m_point = apart(SOME_BLOCKS * c * rows), apart(SOME_BLOCKS * rows * length)
-    flat_y, offset = y.reshape(-1), np.arange(c) * line
-    u = np.empty(POINTS * u_point + WIDTH, np.float32)
-    m = np.empty(POINTS * m_point + WIDTH, np.float32)
-    nothing = np.zeros(rows, np.float32)
-    for piece in own_part(len(zeros), thread, threads):
-        first = piece * SOME_BLOCKS
-        some = min(SOME_BLOCKS, blocks - first)
-        for b in range(some):
-            _block_in(packed, first + b, turned, u, b * c * rows, u_point)
-        for k in range(POINTS):
-            for b in range(some):
-                a0 = k * u_point + b * c * rows
-                for o in range(0, length, lanes):
-                    v0, m0 = k * v_point + o, k * m_point + b * rows * length + o
-                    if kind == 0:
-                        _tile0(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, length)
-                    elif kind == 1:
-                        _tile1(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, length)
-                    else:
-                        _tile2(c, u, a0, offset, 0, v, v0, nothing, 0, m, m0, length)
-        for f_ in range(first * rows, min(f, (first + some) * rows)):
-            for number in range(total):
-                image, top = number // down, number % down * 2
-                place = ((image * f + f_) * oh + top) * ow
-                both = 1 if top + 1 < oh else 0
-                m0 = (f_ - first * rows) * length + number * across
-                zeros[piece] += tiles_out(
-                    across, m, m0, m_point, bias[f_], flat_y, place, ow, ow, both
-                )
-                if after is not None:
-                    finish(flat_y, place, (1 + both) * ow, f_, after)
-
-
 @lru_cache(maxsize=1024)
 def _plan(channels, maps, across, total, threads):
     """(which of the TILES, rows of tiles at a time), so that little is computed in vain."""
@@ -285,11 +208,12 @@ def _plan(channels, maps, across, total, threads):
     return best[1]
 
 
-def suits(channels, maps, kernel, stride, padding, dilation, groups, out):
+def suits(images, channels, maps, kernel, stride, padding, dilation, groups, out):
     """Whether a convolution is one for tiles, and large enough."""
     plain_one = tuple(kernel) == (3, 3) and groups == 1 and max(padding) <= 2
-    small = min(channels, maps) < LEAST or min(out) < 4
-    return plain_one and not small and tuple(stride) == tuple(dilation) == (1, 1)
+    tiles = images * -(-out[0] // 2) * -(-out[1] // 2)
+    large = min(channels, maps) >= LEAST and min(out) >= LEAST_OUT and tiles >= LEAST_TILES
+    return plain_one and large and tuple(stride) == tuple(dilation) == (1, 1)
 
 
 def convolve(x, weights, maps, bias, padding, out, turned, after):
@@ -305,8 +229,6 @@ def convolve(x, weights, maps, bias, padding, out, turned, after):
     n, c = x.shape[:2]
     down, across = -(-out[0] // 2), -(-out[1] // 2)
     total = n * down
-    if FEW * total * across <= maps:
-        return _convolve_few(x, weights, maps, bias, padding, out, turned, after)
     kind, tile_rows = _plan(c, maps, across, total, get_num_threads())
     rows = _ROWS[kind]
     blocks = -(-maps // rows)
@@ -316,28 +238,4 @@ def convolve(x, weights, maps, bias, padding, out, turned, after):
     y = np.empty((n, maps, *out), np.float32)
     zeros = np.zeros(-(-total // tile_rows), np.float32)
     _convolve(x, u, bias, y, zeros, kind, (blocks, rows), padding, tile_rows, after)
-    return y if np.isfinite(zeros).all() else None
-
-
-def _convolve_few(x, weights, maps, bias, padding, out, turned, after):
-    """As `convolve`, for few tiles and many maps."""
-    n, c = x.shape[:2]
-    down, across = -(-out[0] // 2), -(-out[1] // 2)
-    tiles = n * down * across
-
-    def waste(kind):
-        rows, lanes = _ROWS[kind], _LANES[kind]
-        return -(-tiles // lanes) * lanes * -(-maps // rows) * rows
-
-    kind = min(range(len(TILES)), key=waste)
-    rows, lanes = _ROWS[kind], _LANES[kind]
-    blocks = -(-maps // rows)
-    packed = weights(rows).reshape(blocks, c, 9, rows)
-    line = -(-tiles // lanes) * lanes + WIDTH  # whole vectors are written, also behind the last
-    distances = line, apart.py_func(c * line)
-    v = workspace("winograd", POINTS * distances[1] + WIDTH)
-    _all_tiles(x, v, down, across, padding, *distances)
-    y = np.empty((n, maps, *out), np.float32)
-    zeros = np.zeros(-(-blocks // SOME_BLOCKS), np.float32)
-    _convolve_by_maps(packed, int(turned), v, distances, bias, y, zeros, kind, n * down, after)
     return y if np.isfinite(zeros).all() else None
