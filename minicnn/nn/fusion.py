@@ -63,15 +63,19 @@ def conv_norm_act(conv, norm, act, input, residual=None):
     True
     """
     if _runs_at_once(conv, norm, act, input, residual):
-        operation = ConvNormAct(
-            (conv.stride, conv.padding, conv.dilation, conv.groups),
-            None if conv.bias is None else conv.bias.array,
-            _constants(norm),
-            None if act is None else _NAMES[type(act)],
-        )
-        shortcut = () if residual is None else (residual,)
-        return apply(operation, input, conv.weight, *shortcut)
+        return _at_once(conv, norm, act, input, residual)
     return norm_act(norm, act, conv(input), residual)
+
+
+def _at_once(conv, norm, act, input, residual=None):
+    operation = ConvNormAct(
+        (conv.stride, conv.padding, conv.dilation, conv.groups),
+        None if conv.bias is None else conv.bias.array,
+        _constants(norm),
+        None if act is None else _NAMES[type(act)],
+    )
+    shortcut = () if residual is None else (residual,)
+    return apply(operation, input, conv.weight, *shortcut)
 
 
 def run_in_order(layers, input):
@@ -81,10 +85,10 @@ def run_in_order(layers, input):
         three = layers[position : position + 3]
         two = three[1:]
         if len(three) == 3 and _runs_at_once(*three, input, None):
-            input = conv_norm_act(*three, input)
+            input = _at_once(*three, input)
             position += 3
         elif two and _runs_at_once(three[0], two[0], None, input, None):
-            input = conv_norm_act(three[0], two[0], None, input)
+            input = _at_once(three[0], two[0], None, input)
             position += 2
         elif two and _fits(*three[:2], input, None):
             input = norm_act(*three[:2], input)

@@ -214,6 +214,9 @@ def _run(lines, sizes, offset, w, entries, swap, start, y, kind, length, pitch, 
     """`_correlate`, in pieces that suit the cache and the threads."""
     rows, lanes, threads = _ROWS[kind], _LANES[kind], get_num_threads()
     total = sizes[0] * -(-length // lanes)
+    if pitch == out[1] == target[2] and target[3] == 1:
+        # Rows without gaps, here and there: a single long one.
+        pitch, out = length, (1, length)
     if sizes[0] * sizes[1] < w.size:
         # Few pixels, many weights: a thread has some of the maps to itself.
         pieces, splits, packed = -(-sizes[0] * sizes[2] // LARGE_CACHE), threads, _NOTHING

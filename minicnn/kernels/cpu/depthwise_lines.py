@@ -3,12 +3,13 @@
 There is so little arithmetic for each number that the time is that of reading and writing. A thread
 takes a plane, lays it out with its padding in a corner of memory that stays in its cache, and makes
 a whole plane of results from it, vector by vector, each of which stays in a register until all
-kernel entries were added.
+kernel entries were added. (`depthwise_rows.py` does without laying out, where that is quicker.)
 """
 
 import numpy as np
 from numba import njit
 
+from minicnn.kernels.cpu import depthwise_rows
 from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import WHOLE, lay_out_plane
@@ -178,6 +179,8 @@ def conv2d(x, w, stride, padding, dilation, bias, after):
     """Z, with as many groups as x has channels; `after`: see `finish`."""
     start = np.zeros(len(w), np.float32) if bias is None else np.ascontiguousarray(bias)
     lines = lines_of(1, x.shape[2:], w.shape[2:], stride, padding, dilation)
+    if depthwise_rows.suits(w, stride, lines.out):
+        return depthwise_rows.conv2d(x, w, start, stride, padding, dilation, lines.out, after)
     y = np.empty((len(x), len(w), *lines.out), np.float32)
     _forward(
         np.ascontiguousarray(x), np.ascontiguousarray(w), start, y, padding, lines.parts,
@@ -190,6 +193,12 @@ def conv2d(x, w, stride, padding, dilation, bias, after):
 def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     """∂L/∂X, for an input of `groups` channels and that `size`."""
     maps, kernel, out = len(w) // groups, w.shape[2:], delta.shape[2:]
+    if maps == 1 and tuple(stride) == (1, 1) and depthwise_rows.suits(w, stride, size):
+        # A convolution of δ with the kernels turned by 180° (1.9), padded by the rest.
+        rest = [d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True)]
+        start = np.zeros(groups, np.float32)
+        turned = w[..., ::-1, ::-1]
+        return depthwise_rows.conv2d(delta, turned, start, stride, rest, dilation, size, None)
     lines = back_lines_of(maps, tuple(size), kernel, stride, padding, dilation, out)
     dx = np.empty((len(delta), groups, *size), np.float32)
     delta, w = np.ascontiguousarray(delta), np.ascontiguousarray(w).reshape(len(w), -1)

@@ -56,6 +56,11 @@ def finish(y, start, length, channel, after):
     begin = np.uint64(start)
     if len(norm):
         middle, a, shift = norm[0, channel], norm[1, channel], norm[2, channel]
+        if act == RELU and len(residual) == 0:  # the usual case, in a single pass
+            for q in range(np.uint64(length)):
+                z = (y[begin + q] - middle) * a + shift
+                y[begin + q] = _ZERO if z <= _ZERO else z
+            return
         for q in range(np.uint64(length)):
             y[begin + q] = (y[begin + q] - middle) * a + shift
     activate(y, begin, length, residual, act)
