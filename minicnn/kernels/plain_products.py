@@ -48,3 +48,9 @@ def linear_input_gradient(delta, w):
 def linear_weight_gradient(delta, x):
     """∂L/∂W = δᵀ X, the sum over the rows."""
     return find("matmul", delta)(delta.T, x)
+
+
+@register("bias_gradient", "plain")
+def bias_gradient(delta):
+    """∂L/∂b = Σ δ over images and places (eq. 1.14): (N, F, OH, OW) → (F)."""
+    return delta.sum(axis=(0, 2, 3))

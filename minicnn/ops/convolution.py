@@ -36,7 +36,7 @@ class Conv2d(Operation):
             dw = find("conv2d_weight_gradient", delta)(delta, self.x, w_shape[2:], *self.options)
         if not bias:
             return dx, dw
-        return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None
+        return dx, dw, find("bias_gradient", delta)(delta) if self.needs[2] else None
 
 
 class ConvNormAct(Operation):
@@ -99,4 +99,4 @@ class ConvTranspose2d(Operation):
             dw = find("conv2d_weight_gradient", delta)(self.x, delta, w_shape[2:], *self.options)
         if not bias:
             return dx, dw
-        return dx, dw, delta.sum(axis=(0, 2, 3)) if self.needs[2] else None
+        return dx, dw, find("bias_gradient", delta)(delta) if self.needs[2] else None

@@ -49,3 +49,14 @@ def test_memory_in_another_order():
         for name, given in (("channel_moments", ()), ("channel_normalize", numbers[:4])):
             for a, b in zip(find(name)(turned, *given), find(name)(straight, *given), strict=True):
                 assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 5, 7, 2), (2, 70, 9, 40), (0, 3, 2, 2)])
+def test_bias_gradient_sums_over_images_and_places(shape, dtype, rng):
+    delta = rng.standard_normal(shape).astype(dtype)
+    found = find("bias_gradient")(delta[:, ::-1])
+    exact = delta[:, ::-1].astype("float64").sum((0, 2, 3))
+    assert (found.dtype, found.shape) == (dtype, (shape[1],))
+    bound = {"float16": 0.05, "float32": 1e-6, "float64": 1e-12}[dtype]
+    np.testing.assert_allclose(found, exact, rtol=bound, atol=bound)

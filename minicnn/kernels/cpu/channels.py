@@ -1,4 +1,4 @@
-"""What batch normalisation does with each channel, in as few passes over memory as there can be.
+"""What batch normalisation and biases do with each channel, in as few passes as there can be.
 
 NumPy would go through the maps once for every sign in the formula; here each kernel goes through
 them once, one thread a channel. Sums are kept in float64: a channel may hold millions of values.
@@ -146,6 +146,29 @@ def scale_maps_gradient(delta, x, scale):
     scales = np.ascontiguousarray(scale).reshape(-1)
     _scale_gradient(_planes(delta), _planes(x), scales, _planes(dx), dscale.reshape(-1))
     return dx, dscale
+
+
+@jit(reorder=True)
+def _bias_gradient(thread, threads, delta, sums):
+    n, c, places = delta.shape
+    flat = delta.reshape(-1)
+    for channel in own_part(c, thread, threads):
+        total = 0.0
+        for i in range(n):
+            start = np.uint64((i * c + channel) * places)
+            for q in range(np.uint64(places)):
+                total += np.float64(flat[start + q])
+        sums[channel] = total
+
+
+@register("bias_gradient", "cpu")
+def bias_gradient(delta):
+    if not _suits(delta):
+        return plain.bias_gradient(delta)
+    n, c, height, width = delta.shape
+    sums = np.empty(c, delta.dtype)
+    _bias_gradient(np.ascontiguousarray(delta).reshape(n, c, height * width), sums)
+    return sums
 
 
 @register("channel_sums", "cpu")

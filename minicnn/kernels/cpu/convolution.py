@@ -13,13 +13,12 @@ The work is cut into pieces whose operands stay in the cache of one core (256 kB
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from minicnn.kernels import plain
 from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd, winograd_gradient
 from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.layout import WHOLE, laid_out
+from minicnn.kernels.cpu.layout import WHOLE, in_a_line, laid_out
 from minicnn.kernels.cpu.packing import in_groups, pack_block, packed_weights
 from minicnn.kernels.cpu.parallel import own_part
 from minicnn.kernels.cpu.rectangles import DOTS, TILES, make_dots, make_tile
@@ -230,21 +229,6 @@ def _run(lines, sizes, offset, w, entries, swap, start, y, kind, length, pitch, 
     )  # fmt: skip
 
 
-def _in_a_line(x):
-    """Images (N, C, H, W) as a flat array, and how far it is from each to the next.
-
-    Some maps of larger images, which `chunk` gives, are left where they are.
-    """
-    maps = x[0]
-    apart = x.strides[0]
-    if len(x) == 1 or not maps.flags.c_contiguous or apart < maps.nbytes or apart % x.itemsize:
-        return np.ascontiguousarray(x).reshape(-1), maps.size
-    distance = apart // x.itemsize
-    if distance == maps.size:
-        return x.reshape(-1), distance
-    return as_strided(x, ((len(x) - 1) * distance + maps.size,), (x.itemsize,)), distance
-
-
 def _every_entry(kernel):
     return np.arange(kernel[0] * kernel[1])
 
@@ -293,7 +277,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
         source = laid_out(x, padding, lines.parts, lines.rows, lines.pitch, lines.behind + room)
         image = c * lines.plane
     else:
-        source, image = _in_a_line(x)
+        source, image = in_a_line(x)
     start = start.reshape(groups, f // groups)
     sizes = n, image, per_group * lines.plane
     oh, ow = lines.out

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numba import njit
+from numpy.lib.stride_tricks import as_strided
 
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.parallel import own_part
@@ -67,3 +68,18 @@ def laid_out(x, before, parts, rows, pitch, room, name="lines"):
     lines[size:] = 0
     _lay_out(np.ascontiguousarray(x), lines, before, parts, rows, pitch)
     return lines
+
+
+def in_a_line(x):
+    """Images (N, …) as a flat array, and how far it is from each to the next.
+
+    Some maps of larger images, which `chunk` gives, are left where they are.
+    """
+    maps = x[0]
+    apart = x.strides[0]
+    if len(x) == 1 or not maps.flags.c_contiguous or apart < maps.nbytes or apart % x.itemsize:
+        return np.ascontiguousarray(x).reshape(-1), maps.size
+    distance = apart // x.itemsize
+    if distance == maps.size:
+        return x.reshape(-1), distance
+    return as_strided(x, ((len(x) - 1) * distance + maps.size,), (x.itemsize,)), distance
