@@ -33,7 +33,7 @@ _DX_OPERATION = (OPERATION, "Conv2d.backward", "dx = find(")
 _DX_KERNELS = [
     (PLAIN, "conv2d_input_gradient", 'columns = find("matmul"'),
     (PLAIN, "col2im", "+= columns[:, i, j]"),
-    (FAST, "conv2d_input_gradient", "packed = packed_weights("),
+    (FAST, "conv2d_input_gradient", "source, (n, f * plane, maps * plane), part.offset"),
     (RECTANGLES, "make_tile", "multiply_add(weight"),
 ]
 _SLOPE = ("minicnn/ops/activation.py", "Activation.backward", "delta * self.slope")
@@ -102,8 +102,11 @@ LINES = {
     ),
     "1.14": (
         [(LAYER, "conv2d_bias_gradient", "db[p] += ")],
-        [(OPERATION, "Conv2d.backward", "delta.sum(axis=(0, 2, 3))")],
-        [],
+        [(OPERATION, "Conv2d.backward", 'find("bias_gradient"')],
+        [
+            ("minicnn/kernels/plain_products.py", "bias_gradient", "return delta.sum("),
+            ("minicnn/kernels/cpu/channels.py", "_bias_gradient", "total += "),
+        ],
     ),
     "1.15": ([(LAYER, "conv2d", "y[n, p, i, j] += ")], [_Z_OPERATION], _Z_KERNELS),
     "1.16": (

@@ -15,7 +15,6 @@ Shapes: x (N, C, H, W); w (F, C/groups, kh, kw); delta like the output (N, F, OH
 (kernel, stride, padding, dilation, size) are (vertical, horizontal).
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -24,6 +23,7 @@ from minicnn.arrays import array_module
 from minicnn.kernels import (  # noqa: F401, they register theirs
     plain_activation,
     plain_images,
+    plain_joining,
     plain_losses,
     plain_norm_act,
     plain_optimizers,
@@ -315,24 +315,6 @@ def _of_channels(numbers):
 def _channel_sum(array):
     """Σ over the batch and the places, in float64: a channel may hold millions of values."""
     return array.sum(axis=(0, 2), dtype="float64")
-
-
-@register("concatenate", "plain")
-def concatenate(arrays, axis):
-    """The arrays one after the other along `axis`."""
-    xp = array_module(arrays[0])
-    if xp is np:
-        return np.concatenate(arrays, axis)
-    # CuPy would have to tell the GPU where they are: a copy from the host, which no graph can hold.
-    sizes = [a.shape[axis] for a in arrays]
-    shape = [*arrays[0].shape]
-    shape[axis] = sum(sizes)
-    whole = xp.empty(shape, xp.result_type(*arrays))
-    places = [slice(None)] * len(shape)
-    for end, a in zip(itertools.accumulate(sizes), arrays, strict=True):
-        places[axis] = slice(end - a.shape[axis], end)
-        whole[tuple(places)] = a
-    return whole
 
 
 @register("channel_moments", "plain")

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from minicnn.kernels import plain
+from minicnn.kernels import plain_joining as plain
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import in_a_line
 from minicnn.kernels.cpu.parallel import own_part
