@@ -73,7 +73,10 @@ class Suite:
         return [name for name in names if self.only in name]
 
     def compare(self, kind, name, part, libraries=("minicnn", "torch"), formats=FORMATS):
-        """Median seconds by library, PyTorch in each memory format; None where it failed."""
+        """Median seconds by library, PyTorch in each memory format; None where it failed.
+
+        Beside parts of a convolution also ``limit``: those of a thousand million multiply-adds.
+        """
         runs, found = {}, {}
         for library in libraries:
             for format_ in formats if library == "torch" else FORMATS[:1]:
@@ -85,6 +88,10 @@ class Suite:
                 except WorkerFailed as error:
                     self.console.print(f"{label}, {name}: {error}", style="red")
                     found[label] = None
+        if kind == "operations" and getattr(operations.CASES.get(name), "multiplications", None):
+            what = ["limit", "", "", ""]
+            self.worker("minicnn").ask(prepare=what)
+            runs["limit"] = self.worker("minicnn"), {"run": what}
         measured = in_turn(runs, self.patience)
         for worker, question in runs.values():
             worker.ask(forget=question["run"])

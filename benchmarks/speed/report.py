@@ -43,14 +43,14 @@ def multiplications(name):
     return case.multiplications if case else None
 
 
-def operations_table(rows, limit):
+def operations_table(rows):
     labels = ["minicnn", "torch contiguous", "torch channels_last"]
     lines = compared(rows, "operation", labels)
     lines[0] += " share of the limit |"
     lines[1] += "---|"
     for i, (name, row) in enumerate(rows.items(), 2):
         count = multiplications(name)
-        share = 2 * count / row["minicnn"] / 1e9 / limit["GFLOP/s"] if count and limit else None
+        share = count / 1e9 * row["limit"] / row["minicnn"] if count and "limit" in row else None
         lines[i] += f" {share:.0%} |" if share else " – |"
     return lines
 
@@ -112,7 +112,7 @@ HEADINGS = {
     "operations": (
         "Single operations",
         "`dX`: the backward pass if only the input wants a gradient; `dW`: only the weight. The "
-        "limit is that of multiply-adds, below.",
+        "limit is that of multiply-adds, measured in the same turns.",
     ),
     "peers": ("LeNet beside other libraries", "A training step, as above."),
     "first": ("Cold start", "From the start of a Python process, imports included."),
@@ -135,7 +135,7 @@ def section(part, content):
     if part in ("training", "inference"):
         lines = networks_table(measured)
     elif part == "operations":
-        lines = operations_table(measured, content.get("limit", {}).get("measured"))
+        lines = operations_table(measured)
     else:
         lines = globals()[f"{part}_table"](measured)
     return [f"### {heading}", "", text, "", *lines, "", machine.line(content[part]["machine"]), ""]

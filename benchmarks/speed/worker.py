@@ -10,11 +10,12 @@ import json
 import sys
 import traceback
 
+import limit
 import networks
 import operations
 from libraries import LIBRARIES
 
-KINDS = {"operations": operations.prepare, "networks": networks.prepare}
+KINDS = {"operations": operations.prepare, "networks": networks.prepare, "limit": limit.prepare}
 
 
 TURN = 0.06  # seconds of work in a turn, at least
