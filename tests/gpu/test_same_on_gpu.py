@@ -46,13 +46,16 @@ ELSEWHERE_HERE = {n for n in TABLE if TABLE[n].compare} | RANDOM | {"Tensor.nump
 
 
 class OnGpu:
-    """minicnn, whose functions make their tensors on a GPU: not on the current one."""
+    """minicnn, whose functions make their tensors on a GPU."""
+
+    def __init__(self, device):
+        self.device = device
 
     def __getattr__(self, name):
         found = getattr(mc, name)
         if name not in MAKERS:
             return found
-        return lambda *args, **named: found(*args, **{"device": "cuda:1", **named})
+        return lambda *args, **named: found(*args, **{"device": self.device, **named})
 
 
 # What the host has to know before it can go on, or to bring along.
@@ -130,12 +133,24 @@ def differs(a, b, tolerance):
 
 @pytest.mark.parametrize("name", [n for n in TABLE if n not in ELSEWHERE_HERE])
 def test_same_as_on_the_cpu(name, machine):
+    compare(name, "cuda:1")  # which is not the current one
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", [n for n in TABLE if n not in ELSEWHERE_HERE])
+def test_same_on_a_real_gpu(name):
+    assert mc.cuda.is_available(), "these tests were asked for, and there is no GPU"
+    compare(name, "cuda:0")
+
+
+def compare(name, device):
+    """The function `name` on the CPU and on the device, in so many cases."""
     entry, compared = TABLE[name], 0
     for seed in itertools.count():
         call = entry.draw(Draw([seed, *name.encode()]))
         on_cpu, gradients = outputs(mc, name, entry, call, seed)
         copies = []
-        on_gpu, gpu_gradients = outputs(OnGpu(), name, entry, call, seed, copies)
+        on_gpu, gpu_gradients = outputs(OnGpu(device), name, entry, call, seed, copies)
         where = f"{name}, case {seed}: {call}"
         assert not may_wait(name, copies), f"{where}: waits for {copies}"
         if isinstance(on_cpu, RuntimeError):
@@ -146,7 +161,7 @@ def test_same_as_on_the_cpu(name, machine):
         tolerance = max(entry.tolerance, 2e-2 if "float16" in repr(call) else 3e-5)
         for a, b in zip([*on_cpu, *gradients], [*on_gpu, *gpu_gradients], strict=True):
             if name not in ON_HOST and isinstance(b, mc.Tensor):
-                assert b.device == "cuda:1", f"{where}: a result is on {b.device}"
+                assert b.device == device, f"{where}: a result is on {b.device}"
             if name not in RANDOM:
                 text = differs(a, b, tolerance)
                 assert not text, f"{where}: {text}"

@@ -7,8 +7,8 @@ their results are right is tested elsewhere.
 import os
 import sys
 
+import kernel_checks
 import numpy as np
-from kernel_checks import drawn
 
 from minicnn.kernels.cuda import (
     activation,
@@ -25,6 +25,15 @@ from minicnn.kernels.cuda import (
 )
 
 LAUNCHED = set()  # the kernels that runs have used
+
+
+def put(array):
+    """An array where the kernels find it; on a real GPU another function takes this one's place."""
+    return array
+
+
+def drawn(seed, dtype, *shapes):
+    return [put(a) for a in kernel_checks.drawn(seed, dtype, *shapes)]
 
 
 def convolutions(dtype):
@@ -50,7 +59,7 @@ def pools(dtype):
     yield from (y, argmax, pooling.max_pool2d_gradient(delta, argmax, (9, 40)))
     # All maxima in one place: as many threads as can be want to write there.
     yield pooling.max_pool2d_gradient(delta, np.full_like(argmax, 359), (9, 40))
-    divisors = np.arange(1, 71).reshape(5, 14).astype(dtype)
+    divisors = put(np.arange(1, 71).reshape(5, 14).astype(dtype))
     yield pooling.avg_pool2d(x, *window[:3], divisors)
     yield pooling.avg_pool2d_gradient(delta, (9, 40), *window[:3], divisors)
     yield from pooling.adaptive_max_pool2d(x, (5, 14))
@@ -96,7 +105,7 @@ def linear_layers(dtype):
 
 
 def of_classes(dtype):
-    target = np.array([[4, 0, 7], [39, -1, 2]])
+    target = put(np.array([[4, 0, 7], [39, -1, 2]]))
     for classes in (5, 40):  # of which a thread takes all, or a block
         y, delta = drawn(0, dtype, (2, classes, 3), (2, classes, 3))
         (share,) = drawn(1, dtype, (2, 3))
@@ -108,8 +117,8 @@ def of_classes(dtype):
 
 
 def random_numbers(dtype):
-    for start in (np.uint64(7), np.array(7, np.uint64)):
-        numbers = np.empty((3, 300), dtype)
+    for start in (np.uint64(7), put(np.array(7, np.uint64))):
+        numbers = put(np.empty((3, 300), dtype))
         random.random_uniform(numbers, start)
         yield numbers
 
