@@ -79,6 +79,8 @@ def faults(root):
 def main():
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
         sys.exit("usage: python docs/check_links.py FOLDER-OF-BUILT-PAGES")
+    if not any(Path(sys.argv[1]).rglob("*.html")):
+        sys.exit(f"{sys.argv[1]} holds no pages: sphinx-build docs {sys.argv[1]} makes them")
     found = list(faults(sys.argv[1]))
     if found:
         sys.exit("\n".join([*found, f"{len(found)} faults"]))

@@ -42,3 +42,9 @@ def test_styles_load_nothing_from_afar(site):
     (site / "site.css").write_text("@font-face { src: url('https://fonts.example/x.woff2') }")
     (found,) = check_links.faults(site)
     assert found == "site.css loads https://fonts.example/x.woff2"
+
+
+def test_a_folder_without_pages_is_no_success(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["check_links.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match="holds no pages"):
+        check_links.main()
