@@ -188,7 +188,8 @@ def _shape(name, sizes, keyword=None):
     shape = tuple(integer(name, "each size", s) for s in sizes)
     if min(shape, default=0) < 0:
         raise ArgumentError(f"{name}: sizes must be at least 0, got {shape}")
-    _fits_into_memory(name, math.prod(shape))
+    # Zeros apart: NumPy multiplies the other sizes, whatever they are for.
+    _fits_into_memory(name, math.prod(s for s in shape if s))
     return shape
 
 
@@ -442,7 +443,11 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     start = _plain_number("linspace", "start", start)
     end = _plain_number("linspace", "end", end)
     steps = _count("linspace", "steps", steps)
-    kind = "f" if dtype is None else as_dtype(dtype, "linspace").kind
+    known = float32 if dtype is None else as_dtype(dtype, "linspace")
+    for number in (start, end):
+        if known.kind == "f":
+            fitting_number("linspace", number, known)
+    kind = known.kind
     if kind == "b":
         raise DtypeError("linspace: bool has only two values; take a dtype of numbers")
     if kind != "f":

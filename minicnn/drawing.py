@@ -73,7 +73,8 @@ def fill(fillings, rng):
     blocks, copies = [], []
     for array, draw in fillings:
         # NumPy draws float32 and float64, into memory without gaps, the host's.
-        target, fits = array, isinstance(array, np.ndarray) and array.flags.c_contiguous
+        target = array
+        fits = isinstance(array, np.ndarray) and array.flags.c_contiguous and array.flags.aligned
         if not fits or array.dtype not in (np.float32, np.float64):
             target = np.empty(array.shape, np.result_type(array.dtype, np.float32))
             copies.append((array, target))

@@ -31,8 +31,10 @@ def as_dtype(dtype, operation="dtype"):
     if isinstance(dtype, np.dtype) and dtype in DTYPES:
         return dtype
     try:
-        found = np.dtype(dtype).newbyteorder("=") if dtype is not None else None
-    except TypeError:
+        # NumPy takes arrays for their dtype, and tuples for a structure: neither was meant here.
+        known = isinstance(dtype, (str, type, np.dtype))
+        found = np.dtype(dtype).newbyteorder("=") if known else None
+    except (TypeError, ValueError):
         found = None
     # None first: NumPy holds np.dtype("float64") equal to None.
     if found is None or found not in DTYPES:

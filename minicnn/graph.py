@@ -16,7 +16,7 @@ from operator import attrgetter
 import numpy as np
 
 from minicnn.arrays import array_module, as_array
-from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError
+from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, sequence
 from minicnn.device import made, one_device
 from minicnn.gpu import beside, copied
 from minicnn.modes import mode
@@ -281,7 +281,7 @@ def walk(roots, deltas, retain_graph, wanted, accumulate):
 def tensors_in(operation, argument, value):
     """The tensors (or None) in `value`, which is one or a sequence of them, as a tuple."""
     single = value is None or hasattr(value, "_edge")
-    values = (value,) if single else tuple(value)
+    values = (value,) if single else tuple(sequence(operation, argument, value))
     for v in values:
         if v is not None and not hasattr(v, "_edge"):
             raise DtypeError(f"{operation}: {argument} must be tensors, got {type(v).__name__}")

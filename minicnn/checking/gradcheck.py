@@ -11,7 +11,7 @@ import numpy as np
 
 from minicnn.checking.differences import Differences, floating_outputs, untied, values
 from minicnn.checking.report import GradcheckError, no_derivative, wrong_gradient
-from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, one_of
+from minicnn.checks import ArgumentError, DtypeError, GraphError, ShapeError, one_of, sequence
 from minicnn.device import on_cpu_only
 from minicnn.graph import run_backward, starting_points
 from minicnn.modes import enable_grad
@@ -90,7 +90,10 @@ def gradcheck(
     >>> gradcheck(mc.tanh, (x,))
     True
     """
-    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not callable(func):
+        raise DtypeError(f"gradcheck: func must be a function, got {type(func).__name__}")
+    single = isinstance(inputs, Tensor)
+    inputs = (inputs,) if single else tuple(sequence("gradcheck", "inputs", inputs))
     checked, precision = _checkable(inputs, allow_float32)
     if ties is not None:
         one_of("gradcheck", "ties", ties, ("first",))

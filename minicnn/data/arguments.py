@@ -13,7 +13,12 @@ def checked_count(operation, argument, value, minimum):
             f"{operation}: {argument} must be an integer ≥ {minimum}, got {value!r} "
             f"({type(value).__name__})"
         )
-    value = value.__index__()
+    try:
+        value = value.__index__()
+    except TypeError:  # an array of several
+        raise ArgumentError(
+            f"{operation}: {argument} must be an integer ≥ {minimum}, got {value!r}"
+        ) from None
     if value < minimum:
         raise ArgumentError(f"{operation}: {argument} must be at least {minimum}, got {value}")
     return value

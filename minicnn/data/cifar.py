@@ -12,7 +12,7 @@ from minicnn.data.cifar_files import read_batch
 from minicnn.data.download import DownloadError, fetch
 from minicnn.data.labelled_images import LabelledImages
 from minicnn.data.mnist import MissingFilesError
-from minicnn.serialization.atomic import atomic_write
+from minicnn.serialization.atomic import as_path, atomic_write
 
 _FINE_CLASSES = (
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus "
@@ -74,7 +74,7 @@ class CIFAR10(LabelledImages):
     _labels_key = "labels"
 
     def __init__(self, root, train=True, transform=None, target_transform=None, download=False):
-        self.root, self.train = os.path.expanduser(root), bool(train)
+        self.root, self.train = os.path.expanduser(as_path(type(self).__name__, root)), bool(train)
         if download:
             self.download()
         name = type(self).__name__

@@ -8,6 +8,7 @@ from pathlib import Path
 from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, MissingPartError, one_of
 from minicnn.data.arguments import checked_flag, checked_function
 from minicnn.data.datasets import Dataset
+from minicnn.serialization.atomic import as_path
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -87,7 +88,7 @@ class DatasetFolder(Dataset):
         corrupt="raise",
     ):
         name = type(self).__name__
-        self.root = os.path.expanduser(root)
+        self.root = os.path.expanduser(as_path(type(self).__name__, root))
         self.loader = checked_function(name, "loader", loader)
         if (extensions is None) == (is_valid_file is None):
             raise ArgumentError(f"{name}: give either extensions or is_valid_file")

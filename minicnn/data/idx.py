@@ -21,6 +21,7 @@ import zlib
 import numpy as np
 
 from minicnn.checks import ArgumentError, DtypeError
+from minicnn.serialization.atomic import as_path
 
 ELEMENT_TYPES = {
     0x08: np.dtype("u1"),
@@ -63,7 +64,8 @@ def read_idx(path):
     array([[1, 2, 3],
            [4, 5, 6]], dtype=uint8)
     """
-    with open(path, "rb") as file:
+    # A number would be an open file of the process, which would be closed here.
+    with open(as_path("read_idx", path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         packed = file.read(2) == _GZIP_START
         file.seek(0)
@@ -185,6 +187,6 @@ def write_idx(path, array):
             f"the shape {array.shape}"
         )
     header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    opened = gzip.open if os.fspath(path).endswith(".gz") else open
+    opened = gzip.open if str(as_path("write_idx", path)).endswith(".gz") else open
     with opened(path, "wb") as file:
         file.write(header + array.astype(ELEMENT_TYPES[code]).tobytes())

@@ -10,6 +10,7 @@ from minicnn.checks import ArgumentError
 from minicnn.data.download import fetch
 from minicnn.data.idx import read_idx
 from minicnn.data.labelled_images import LabelledImages
+from minicnn.serialization.atomic import as_path
 
 
 class MissingFilesError(FileNotFoundError, RuntimeError):
@@ -85,7 +86,7 @@ class MNIST(LabelledImages):
     _hint = "BundledMNIST() needs no files: it is 10,000 of these digits, part of minicnn"
 
     def __init__(self, root, train=True, transform=None, target_transform=None, download=False):
-        self.root, self.train = os.path.expanduser(root), bool(train)
+        self.root, self.train = os.path.expanduser(as_path(type(self).__name__, root)), bool(train)
         if download:
             self.download()
         images_path, labels_path = self._find(self.train)

@@ -121,7 +121,7 @@ def any(input, dim=None, keepdim=False):
 def _truth(name, function, x, dim, keepdim):
     x = tensor_only(name, x)
     dims = dimensions(name, dim, x.ndim)
-    flag(name, "keepdim", keepdim)
+    keepdim = flag(name, "keepdim", keepdim)
     # PyTorch's exception: uint8 stays what it is, from the time when it served for bool.
     dtype = x.dtype if x.dtype == uint8 else np.bool_
 

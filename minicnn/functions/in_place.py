@@ -109,6 +109,11 @@ def _in_place(function):
                 "keeps when it is changed in place"
             )
         result = operand(name, result, input.dtype)
+        if result.shape != input.shape:  # an array, or a list, has made it larger
+            raise ShapeError(
+                f"{name}: the result has shape {result.shape}, the tensor that is changed in place "
+                f"{input.shape}"
+            )
         with beside(input.array):
             input.array[...] = result.array
         input._version.changes += 1

@@ -266,8 +266,8 @@ def expand(input, *sizes, size=None):
             f"expand: shape {input.shape} cannot be stretched to {sizes}: only sizes of 1 can "
             "grow, and new dimensions come first"
         )
-    if math.prod(target) >= 2**63:
-        raise ShapeError(f"expand: a tensor of shape {target} has more than 2⁶³ elements")
+    if math.prod(s for s in target if s) >= 2**60:
+        raise ShapeError(f"expand: a tensor of shape {target} has too many elements")
     return apply(shape_ops.Expand(target), input)
 
 

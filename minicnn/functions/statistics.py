@@ -64,7 +64,7 @@ def _spread(name, operation, input, dim, unbiased, keepdim, correction):
     if unbiased is not None and correction is not _NOT_GIVEN:
         raise DtypeError(f"{name}: give either unbiased or correction, not both")
     if correction is _NOT_GIVEN or correction is None:
-        correction = 1 if unbiased is None or unbiased else 0
+        correction = 1 if unbiased is None or flag(name, "unbiased", unbiased) else 0
     elif isinstance(correction, bool) or not isinstance(correction, (int, float)):
         raise DtypeError(f"{name}: correction must be a number, got {correction!r}")
     elif isinstance(correction, int) and not -(2**63) <= correction < 2**63:
@@ -102,6 +102,7 @@ def logsumexp(input, dim, keepdim=False):
     if dim is None:
         raise DtypeError("logsumexp: dim must be an integer or several, got None")
     # An empty tuple of dimensions means all of them, as in PyTorch.
-    dims = dimensions("logsumexp", dim if dim != () and dim != [] else None, x.ndim)
+    whole = isinstance(dim, (tuple, list)) and not dim
+    dims = dimensions("logsumexp", None if whole else dim, x.ndim)
     flag("logsumexp", "keepdim", keepdim)
     return apply(statistics.LogSumExp(dims, keepdim), x)

@@ -132,11 +132,18 @@ class ModuleDict(Module):
 
     def __init__(self, modules=None):
         super().__init__()
-        self.update(modules or {})
+        self.update({} if modules is None else modules)
 
     def update(self, modules):
         """Add the modules of a dictionary."""
-        for name, module in dict(modules).items():
+        try:
+            named = dict(modules)
+        except (TypeError, ValueError):
+            raise DtypeError(
+                "ModuleDict: expected a dictionary of modules, or pairs (name, module), got "
+                f"{type(modules).__name__}"
+            ) from None
+        for name, module in named.items():
             self[name] = module
 
     def __len__(self):
@@ -158,10 +165,13 @@ class ModuleDict(Module):
         del self._modules[name]
 
     def keys(self):
+        """The names, in order."""
         return self._modules.keys()
 
     def values(self):
+        """The modules, in order."""
         return self._modules.values()
 
     def items(self):
+        """Pairs (name, module), in order."""
         return self._modules.items()

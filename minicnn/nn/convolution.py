@@ -6,7 +6,7 @@ from minicnn.nn import functional as F
 from minicnn.nn.linear import uniform_by_fan_in
 from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter
-from minicnn.shapes import as_tuple, transposed_output_size
+from minicnn.shapes import as_number, as_tuple, transposed_output_size
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -28,15 +28,15 @@ class _Layer(Module):
         padding_mode,
     ):
         name, n = type(self).__name__, self.axes
-        self.in_channels = as_tuple(name, "in_channels", in_channels, 1, 1)[0]
-        self.out_channels = as_tuple(name, "out_channels", out_channels, 1, 1)[0]
+        self.in_channels = as_number(name, "in_channels", in_channels, 1)
+        self.out_channels = as_number(name, "out_channels", out_channels, 1)
         self.kernel_size = as_tuple(name, "kernel_size", kernel_size, n, 1)
         self.stride = as_tuple(name, "stride", stride, n, 1)
         named = isinstance(padding, str)
         self.padding = padding if named else as_tuple(name, "padding", padding, n, 0)
         self.dilation = as_tuple(name, "dilation", dilation, n, 1)
         self.output_padding = (0,) * n
-        self.groups = as_tuple(name, "groups", groups, 1, 1)[0]
+        self.groups = as_number(name, "groups", groups, 1)
         self.padding_mode = padding_mode
         for argument, channels in (("in", self.in_channels), ("out", self.out_channels)):
             if channels % self.groups:

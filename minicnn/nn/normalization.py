@@ -2,7 +2,7 @@
 
 import warnings
 
-from minicnn.checks import ArgumentError, ShapeError
+from minicnn.checks import ArgumentError, ShapeError, truth
 from minicnn.creation import empty
 from minicnn.dtypes import int64
 from minicnn.functions.operands import tensor_only
@@ -52,6 +52,9 @@ class _Statistics(_Affine):
         super().__init__()
         self.num_features = as_number(type(self).__name__, "num_features", num_features, 0)
         self.eps, self.momentum = eps, momentum
+        name = type(self).__name__
+        affine = truth(name, "affine", affine)
+        track_running_stats = truth(name, "track_running_stats", track_running_stats)
         self.affine, self.track_running_stats = affine, track_running_stats
         self._make_affine((self.num_features,), affine, bias, device, dtype)
         buffers = {"running_mean": None, "running_var": None, "num_batches_tracked": None}

@@ -1,6 +1,7 @@
 """Pooling layers."""
 
 from minicnn.nn import functional as F
+from minicnn.nn.functional.options import number
 from minicnn.nn.module import Module
 from minicnn.shapes import as_tuple
 
@@ -288,9 +289,8 @@ class LPPool2d(Module):
 
     def forward(self, input):
         # PyTorch's layer takes the power for a fraction, its function for what it is given.
-        return F.lp_pool2d(
-            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
-        )
+        power = number("LPPool2d", "norm_type", self.norm_type)
+        return F.lp_pool2d(input, power, self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self):
         return (

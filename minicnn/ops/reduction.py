@@ -3,6 +3,8 @@
 `dims` is a tuple of distinct non-negative axes, `keepdim` says whether they stay with size 1.
 """
 
+import numpy as np
+
 from minicnn.arrays import array_module
 from minicnn.ops.base import Operation
 
@@ -104,7 +106,7 @@ class Min(Amin):
 
 
 class Prod(Reduction):
-    """z = Π x_i;  ∂L/∂x_i = δ · Π_{j≠i} x_j, which is z/x_i where no factor is 0."""
+    """z = Π x_i;  ∂L/∂x_i = δ · Π_{j≠i} x_j, which is z/x_i where z has all its digits."""
 
     equations = ("prod",)
     saves = ("x", "z")
@@ -121,9 +123,11 @@ class Prod(Reduction):
 
     def backward(self, delta):
         x, delta = self.x, self.stretch(delta)
-        if (x != 0).all():
+        size = abs(self.z)
+        if ((size >= np.finfo(x.dtype).tiny) & (size < np.inf)).all():
             return delta * self.z / x
-        # With zeros there is nothing to divide by: the product of all before x_i and all after it.
+        # With zeros there is nothing to divide by, and a product that is too small or too large has
+        # lost its digits: then it is the product of all before x_i and all after it.
         if len(self.dims) == 1:
             return delta * _others(x, self.dims[0])
         return delta * _others(x.reshape(-1), 0).reshape(x.shape)

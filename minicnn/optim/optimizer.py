@@ -111,6 +111,11 @@ class Optimizer:
     """
 
     def __init__(self, params, defaults):
+        if not isinstance(defaults, Mapping):
+            raise DtypeError(
+                f"{type(self).__name__}: defaults must be a dictionary of options, got "
+                f"{type(defaults).__name__}"
+            )
         self.defaults = defaults
         self.param_groups = []
         self.state = {}
@@ -135,6 +140,13 @@ class Optimizer:
         """Add parameters with options of their own: ``{"params": […], "lr": 0.01}``.
 
         The parameters may be pairs (name, tensor), as ``model.named_parameters()`` gives them.
+
+        Args:
+            param_group: the dictionary; options that it lacks are those of the optimiser.
+
+        Raises:
+            DtypeError: not a dictionary, or parameters that are no tensors.
+            ArgumentError: a parameter that is in a group already, or options out of their range.
         """
         name = type(self).__name__
         if not isinstance(param_group, dict):
@@ -152,6 +164,9 @@ class Optimizer:
             raise ArgumentError(f"{name}: either all groups have names for parameters, or none")
         for option, value in self.defaults.items():
             group.setdefault(option, value)
+        for option in self.defaults:
+            if isinstance(group[option], np.ndarray) and group[option].size != 1:
+                raise DtypeError(f"{name}: {option} must be one number or flag, got an array")
         one_implementation(name, group)
         self.check(group)
         self.param_groups.append(group)
@@ -164,10 +179,12 @@ class Optimizer:
                 f"{name}: params came as a set, whose order changes from run to run; use a list"
             )
         params = [params] if isinstance(params, Tensor) else sequence(name, "params", params)
-        names = [p[0] for p in params if isinstance(p, tuple)]
+        names = [p[0] if p else None for p in params if isinstance(p, tuple)]
         if names:
             if len(names) < len(params):
                 raise ArgumentError(f"{name}: either all parameters have names, or none")
+            if any(len(p) != 2 for p in params):
+                raise ArgumentError(f"{name}: a parameter with its name is a pair (name, tensor)")
             group["param_names"], params = names, [p[1] for p in params]
         group["params"] = params
         for p in params:
@@ -183,10 +200,21 @@ class Optimizer:
             )
 
     def check(self, group):
-        """Refuse options that make no sense; for subclasses."""
+        """Refuse options that make no sense; for subclasses.
+
+        Args:
+            group: the dictionary of a parameter group.
+
+        Raises:
+            ArgumentError: options out of their range.
+        """
 
     def remembers(self, group):
-        """Whether a step needs what the ones before have left; for subclasses."""
+        """Whether a step needs what the ones before have left; for subclasses.
+
+        Args:
+            group: the dictionary of a parameter group.
+        """
         return True
 
     def counts_steps(self):
@@ -224,16 +252,29 @@ class Optimizer:
 
         For subclasses that have a quicker way for all of them together. The arrays are on one
         device.
+
+        Args:
+            parameters, gradients: lists of arrays.
+            states: a list of dictionaries, one a parameter.
+            group: the dictionary of their parameter group.
         """
         for parameter, gradient, state in zip(parameters, gradients, states, strict=True):
             self.update(parameter, gradient, state, group)
 
     def update(self, parameter, gradient, state, group):
-        """Change the array `parameter` in place; for subclasses."""
+        """Change the array `parameter` in place; for subclasses.
+
+        Args:
+            parameter, gradient: arrays of one shape.
+            state: the dictionary of what the optimiser remembers of it.
+            group: the dictionary of its parameter group.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define update")
 
     def zero_grad(self, set_to_none=True):
-        """Forget the gradients, before the next backward adds to them."""
+        """Forget the gradients, before the next backward adds to them; or set them to 0
+        (`set_to_none`).
+        """
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none or p.grad is None:
@@ -279,7 +320,11 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict):
-        """Take over options and state; refused, with nothing changed, where they do not fit."""
+        """Take over options and state; refused, with nothing changed, where they do not fit.
+
+        Args:
+            state_dict: what `state_dict` gave.
+        """
         name = type(self).__name__
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             raise ArgumentError(

@@ -25,7 +25,12 @@ def array(function, name, value, axes):
 
 def real(function, name, value):
     """`value` as float64, of any shape."""
-    value = np.asarray(value)
+    try:
+        value = np.asarray(value)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"{function}: {name} must hold real numbers, in lists of one length, got {value!r}"
+        ) from None
     if value.dtype.kind not in "biuf":
         raise ValueError(f"{function}: {name} must hold real numbers, got dtype {value.dtype}")
     return value.astype(np.float64)
@@ -37,7 +42,10 @@ def dtype_of(value):
     >>> dtype_of(np.zeros(3, np.float32)), dtype_of([1, 2])
     (dtype('float32'), dtype('float64'))
     """
-    dtype = np.asarray(value).dtype
+    try:
+        dtype = np.asarray(value).dtype
+    except (ValueError, TypeError):  # what it is not, `real` says by name
+        return np.dtype(np.float64)
     return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 

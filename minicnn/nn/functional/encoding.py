@@ -95,7 +95,7 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
         raise ArgumentError(f"{name}: out is not supported; use the result")
     p, eps = number(name, "p", p), number(name, "eps", eps)
     # An empty tuple of dimensions means all of them, as None does.
-    dims = dimensions(name, dim if dim != () and dim != [] else None, input.ndim)
+    dims = dimensions(name, None if isinstance(dim, (tuple, list)) and not dim else dim, input.ndim)
     if p in (float("inf"), -float("inf")) and any(input.shape[d] == 0 for d in dims):
         raise ShapeError(f"{name}: vectors without elements, of shape {input.shape}, have no norm")
     return div(input, clamp(apply(LpNorm(p, dims), input), min=eps))

@@ -18,7 +18,7 @@ def _window(name, n, kernel_size, stride, padding):
     """(kernel, stride, padding) as pairs."""
     kernel = per_axis(name, "kernel_size", kernel_size, n, 1, 1)
     # PyTorch: a stride that is not given (or empty) is the kernel's size.
-    given = stride is not None and stride != ()
+    given = stride is not None and not (isinstance(stride, tuple) and not stride)
     stride = per_axis(name, "stride", stride, n, 1, 1) if given else kernel
     padding = per_axis(name, "padding", padding, n, 0, 0)
     if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
@@ -225,6 +225,7 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 
     Raises:
         As `avg_pool2d`; ArgumentError for p = 0.
+        DtypeError: not a floating-point tensor.
 
     >>> import minicnn as mc
     >>> import minicnn.nn.functional as F

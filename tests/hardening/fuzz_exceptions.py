@@ -1,0 +1,321 @@
+"""Where the fuzzer's judge differs from the rule, and why."""
+
+import re
+
+from refusal_exceptions import EXCEPTIONS as KNOWN
+
+NUMPY = (
+    "NumPy's arrays and numbers are taken where tensors and numbers are; PyTorch's functions take "
+    "them in some places and not in others"
+)
+TIES = "without stable=True the order of equal entries is nobody's promise"
+ZERO_TIMES_INFINITY = (
+    "0 · ∞: where a kernel does not visit the zeros of the padding, an infinite weight meets none"
+)
+LAYOUT = "it asks for the layout in memory, which the fuzzer makes another one than PyTorch's"
+
+# (kind, names, what was spoiled, what was found, reason): regular expressions.
+EXCEPTIONS = (
+    ("accepted", r".*", r"junk np\.", r"", NUMPY),
+    ("accepted", r"(Tensor\.)?remainder|operator %", r"", "derivative for", "there is a gradient"),
+    (
+        "accepted",
+        r"remainder|add|sub|mul|div|pow|floor_divide|maximum|minimum|where|eq|ne|lt|le|gt|ge|\w+_and",
+        r"",
+        r"(?s)combination of arguments - got \((Tensor, )?(float|int|bool)|must be Tensor, not",
+        "two numbers are computed with as if they were tensors of one",
+    ),
+    (
+        "accepted",
+        r".*",
+        r"of shape|empty|as |bool",
+        r"returned an invalid gradient|Autograd not support|INTERNAL ASSERT"
+        r"|^RuntimeError: output with|the `-` operator, with a bool",
+        "only PyTorch's backward fails; where the result has a gradient, it is right",
+    ),
+    (
+        "accepted",
+        r"(Tensor\.)?(logsumexp|softmax)",
+        r"empty",
+        r"output with shape",
+        "no dimensions are all of them; PyTorch's backward forgets that",
+    ),
+    (
+        "accepted",
+        r"operator (<|<=|>|>=|==|!=)",
+        r"module\.\w+",
+        r"instances of",
+        "a dtype is NumPy's own, which compares itself",
+    ),
+    (
+        "accepted",
+        r".*",
+        r"dtype: .*'",
+        r"dtype",
+        "a dtype may be given by its name",
+    ),
+    (
+        "accepted",
+        r".*",
+        r"as float16|module.float16",
+        r"(?i)half|Float16",
+        "PyTorch's kernel has no float16",
+    ),
+    ("accepted", r"nn\.(functional\.elu|ELU)", r"alpha: |junk -", "In-place elu", "there is one"),
+    ("accepted", r"(Tensor\.)?logsumexp", r"\(\)|\[\]|empty", "output with shape", "as for sum"),
+    (
+        "accepted",
+        r"nn\.functional\.(instance|group)_norm|nn\.(Instance|Group)Norm.*|nn\..*[pP]ool.*",
+        r"of shape|empty",
+        r"",
+        "an empty batch gives an empty result",
+    ),
+    (
+        "accepted",
+        r"nn\.(functional\.)?(leaky_relu|LeakyReLU)",
+        r"negative_slope|1: |junk",
+        "In-place leakyReLu",
+        "in place x is known by the sign of y only above 0; we keep x",
+    ),
+    (
+        "accepted",
+        r"nn\.utils\.clip_grad_value_",
+        r"",
+        r"nested_tensorlist",
+        "without gradients there is nothing to clip; PyTorch's grouping of them fails",
+    ),
+    ("accepted", r"operator \*\*", r"junk (True|False)", r"INTERNAL ASSERT", "PyTorch's own slip"),
+    (
+        "accepted",
+        r"nn\..*",
+        r"module\.tensor\(2\)|module\.(zeros|ones)\(\(\)\)",
+        r"len\(\) of|must be bool",
+        "a tensor of one number counts as that number",
+    ),
+    ("accepted", r"Tensor\.(copy_|to)", r"one more|2: ", r"must be bool", "as above"),
+    (
+        "accepted",
+        r"nn\.functional\.pad|nn\.ZeroPad2d",
+        r"value: (nan|inf)|junk",
+        r"without overflow",
+        "NaN and ∞ become some integer, as in every conversion",
+    ),
+    (
+        "accepted",
+        r"(Tensor\.)?(var|std|reshape|view|permute|expand|repeat|max|min|flip|roll|any|all|sum|mean)",
+        r"",
+        r"^TypeError",
+        "one Python signature stands for several of PyTorch's overloads: the same, said otherwise",
+    ),
+    (
+        "accepted",
+        r"nn\..*",
+        r"module\.tensor\(2\)|module\.(zeros|ones)\(\(\)\)",
+        r"0-d tensor",
+        "a tensor of one number counts as that number",
+    ),
+    (
+        "accepted",
+        r"nn\.MaxUnpool2d",
+        r"a list",
+        r"two elements|out of range",
+        "a list of one number stands for both axes, as elsewhere",
+    ),
+    (
+        "accepted",
+        r"nn\.(CrossEntropy|NLL)Loss",
+        r"as uint8",
+        r"Long but found Byte",
+        "labels of uint8 are taken everywhere; PyTorch takes them for (N, K) alone",
+    ),
+    ("differs", r"(Tensor\.)?((arg)?sort|topk)", r"", r"result [01] is|\[\[?\d", TIES),
+    ("differs", r"nn\.(functional\.conv|Conv).*", r"special", r"nan", ZERO_TIMES_INFINITY),
+    (
+        "differs",
+        r"nn\.(functional\.)?(relu6|elu|hardswish|ReLU6|ELU|Hardswish)",
+        r"special",
+        r"gradient",
+        "at NaN; PyTorch's own gradients there differ with the size of the array",
+    ),
+    (
+        "differs",
+        r"nn\.(functional\.)?(kl_div|KLDivLoss|layer_norm|LayerNorm|group_norm|GroupNorm|\w+_norm)",
+        r"special|empty|of shape .*\b0\b",
+        r"gradient|nan",
+        "∞ and NaN on the way, in another order; the gradient of nothing is 0, not NaN",
+    ),
+    (
+        "differs",
+        r"nn\.(functional\.)?(elu|ELU|gelu|GELU|lp_pool2d|LPPool2d|softplus|Softplus|silu|SiLU)",
+        r"special|alpha: inf|float16|inf$",
+        r"nan",
+        "∞ and NaN: the limit, where a formula of PyTorch's is ∞ − ∞ or 0 · ∞",
+    ),
+    (
+        "differs",
+        r"(Tensor\.)?pow_?|operator \*\*",
+        r"",
+        r"(?s)gradient.*nan",
+        "the slope of x⁰ is 0, also at ∞ and NaN",
+    ),
+    (
+        "differs",
+        r"operator (==|!=)|nn\.Identity",
+        r"module\.\w+|dtype",
+        r"is (True|False|dtype)",
+        "a dtype is NumPy's own",
+    ),
+    (
+        "differs",
+        r"(Tensor\.)?pow_?|operator (\*\*|%)|(Tensor\.)?remainder",
+        r"special|inf",
+        r"nan",
+        "powers of −∞, and remainders by ∞, as in C",
+    ),
+    (
+        "differs",
+        r"(Tensor\.)?(add|sub)_?",
+        r"alpha: inf",
+        r"nan",
+        "α = ∞: the slope is ∞ · δ, in one product or two",
+    ),
+    (
+        "differs",
+        r"nn\.(functional\.)?(SmoothL1Loss|MSELoss|L1Loss|smooth_l1_loss|mse_loss|l1_loss)",
+        r"of shape \(\)|one dimension less|junk module",
+        r"result 0 is float",
+        "a 0-d target has no say in the dtype, as everywhere; PyTorch stretches it first",
+    ),
+    (
+        "differs",
+        r"nn\.BCEWithLogitsLoss",
+        r"as float32",
+        r"is float64",
+        "a mixed call is float64, as everywhere; PyTorch writes into (1 − target), a float32",
+    ),
+    (
+        "differs",
+        r"(Tensor\.)?(var|std)",
+        r"\(\)|\[\]",
+        r"gradient",
+        "dim=() is all dimensions, for PyTorch's forward but not its backward: n times too much",
+    ),
+    (
+        "differs",
+        r"(Tensor\.)?prod",
+        r"special",
+        r"gradient",
+        "the product of the others; PyTorch divides, also by ∞ and where digits are lost",
+    ),
+    (
+        "differs",
+        r"(Tensor\.)?(std|var)",
+        r"everywhere",
+        r"gradient",
+        "of equal numbers: 0 / 0, or what rounding made of it",
+    ),
+    ("differs", r"nn\.(functional\.elu|ELU)", r"alpha: (nan|inf)|junk", r"nan", "0 · ∞, 0 · NaN"),
+    (
+        "differs",
+        r"add|sub|mul|div|maximum|minimum|where",
+        r"junk (np\.)?(bool_|float|int|True|False|-?\d)",
+        r"result 0 is",
+        "two numbers, of which PyTorch's functions take none as a tensor",
+    ),
+    (
+        "differs",
+        r"nn\.init\.trunc_normal_",
+        r"huge",
+        r"distributions",
+        "nothing is left of [a, b] between floats of this size",
+    ),
+    ("differs", r"tensor", r"memoryview|bytearray|b'abc'", r"uint8", "a buffer keeps its dtype"),
+    (
+        "differs",
+        r"(Tensor\.)?remainder|operator %",
+        r"5e-324",
+        r"nan",
+        "x modulo a denormal number",
+    ),
+    (
+        "differs",
+        r"Tensor\.(is_contiguous|retain_grad|is_leaf|data)",
+        r"",
+        r"is (True|False)",
+        LAYOUT,
+    ),
+    (
+        "differs",
+        r"nn\.functional\.dropout.*",
+        r"special|memory|overlap|of shape|everywhere",
+        r"mask|gradient",
+        "which places are dropped is random: the comparison finds them by values that are not 0",
+    ),
+    (
+        "differs",
+        r"nn\.(functional\.binary_cross_entropy_with_logits|BCEWithLogitsLoss)",
+        r"special",
+        r"nan|inf|e\+",
+        "targets are probabilities; for infinite ones PyTorch's and our formula differ in ∞ − ∞",
+    ),
+    (
+        "text",
+        r"nn\.init\.(kaiming|xavier|sparse|trunc).*",
+        r"",
+        r"(uniform|normal)_: this tensor",
+        "the distribution that it draws from is named",
+    ),
+    (
+        "text",
+        r"einsum",
+        r"",
+        r"matmul: |mul: |reshape: |permute: ",
+        "the step that could not be done is named: a sum of products is made of such steps",
+    ),
+    ("text", r"nn\..*[nN]orm.*", r"", r"running statistics: ", "what cannot be changed is named"),
+    (
+        "text",
+        r"rand|randn|randint",
+        r"requires_grad",
+        r"numpy: this tensor requires",
+        "the test wants its numbers",
+    ),
+    ("text", r"optim\.\w+", r"", r"grad: a gradient has", "the test gives it a gradient"),
+    (
+        "text",
+        r"operator \[\]",
+        r"^0",
+        r"a tensor of",
+        "Python's own list asks the tensor for a number",
+    ),
+    (
+        "text",
+        r".*",
+        r"",
+        r"the truth of a tensor",
+        "an option is what Python calls true; a tensor of several numbers says that it is neither",
+    ),
+    (
+        "text",
+        r".*",
+        r"",
+        r"MemoryError: Unable to allocate",
+        "no memory: NumPy's error, which names the shape and the bytes",
+    ),
+)
+
+
+def excepted(kind, name, what, found):
+    """Whether one of the exceptions is this: of parity's, or of ours."""
+    name = name.split(" (")[0]
+    parts = what.split(", then ")
+    for known, names, whats, _ in KNOWN:
+        if kind == known and re.fullmatch(names, name) and any(re.search(whats, p) for p in parts):
+            return True
+    return any(
+        kind == known
+        and re.fullmatch(names, name)
+        and any(re.search(whats, p) for p in parts)
+        and re.search(founds, found)
+        for known, names, whats, founds, _ in EXCEPTIONS
+    )
