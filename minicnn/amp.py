@@ -16,6 +16,7 @@ from minicnn.device import CPU, computed, moved
 from minicnn.dtypes import float16, float32
 from minicnn.gpu import beside
 from minicnn.modes import no_grad
+from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter
 from minicnn.tensor import Tensor
 
@@ -77,6 +78,7 @@ class GradScaler:
         self._states = {}  # id of an optimizer → (how far it is, whether its gradients are finite)
 
     def is_enabled(self):
+        """Whether it does anything."""
         return self._enabled
 
     def get_scale(self):
@@ -200,6 +202,11 @@ class MasterWeights:
     Args:
         model: a module; parameters that are not float16 are used as they are.
 
+    minicnn's own.
+
+    Raises:
+        DtypeError: not a module.
+
     >>> import minicnn as mc
     >>> model = mc.nn.Linear(2, 1).half()
     >>> weights = MasterWeights(model)
@@ -215,6 +222,8 @@ class MasterWeights:
     """
 
     def __init__(self, model):
+        if not isinstance(model, Module):
+            raise DtypeError(f"MasterWeights: expected a module, got {type(model).__name__}")
         self._pairs = []
         for p in model.parameters():
             if p.dtype != float16:

@@ -32,7 +32,10 @@ class DeviceError(ArgumentError):
 
 
 class OutOfMemoryError(MemoryError, RuntimeError):
-    """A GPU has no room for what was asked for; nothing was changed."""
+    """A GPU has no room for what was asked for; nothing was changed.
+
+    As ``torch.cuda.OutOfMemoryError``.
+    """
 
 
 class GraphError(RuntimeError):

@@ -41,7 +41,16 @@ __all__ = [
 
 
 def is_available():
-    """Whether there is a GPU that minicnn can compute on."""
+    """Whether there is a GPU that minicnn can compute on.
+
+    As ``torch.cuda.is_available``.
+
+    Raises nothing.
+
+    >>> import minicnn as mc
+    >>> mc.cuda.is_available() == (mc.cuda.device_count() > 0)
+    True
+    """
     return device_count() > 0
 
 
@@ -54,18 +63,55 @@ def _number(operation, device):
 
 
 def current_device():
-    """The number of the GPU that ``"cuda"`` means."""
+    """The number of the GPU that ``"cuda"`` means.
+
+    As ``torch.cuda.current_device``.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     assert mc.cuda.current_device() >= 0
+    """
     return _number("current_device", None)
 
 
 def set_device(device):
-    """Make a GPU the one that ``"cuda"`` means, for this thread."""
+    """Make a GPU the one that ``"cuda"`` means, for this thread.
+
+    As ``torch.cuda.set_device``.
+
+    Args:
+        device: the GPU, its name or number.
+
+    Raises:
+        DeviceError: there is no such GPU here. ArgumentError: it is no GPU.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     mc.cuda.set_device("cuda:0")
+    """
     number = _number("set_device", device)
     gpu_arrays().cuda.runtime.setDevice(number)
 
 
 class device:
-    """Inside ``with mc.cuda.device(1):`` that GPU is the one that ``"cuda"`` means."""
+    """Inside ``with mc.cuda.device(1):`` that GPU is the one that ``"cuda"`` means.
+
+    As ``torch.cuda.device``.
+
+    Args:
+        device: the GPU, its name or number.
+
+    Raises:
+        DeviceError: there is no such GPU here. ArgumentError: it is no GPU.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     with mc.cuda.device(0):
+    ...         assert mc.zeros(1, device="cuda").device == "cuda:0"
+    """
 
     def __init__(self, device):
         self.idx = _number("device", device)
@@ -81,20 +127,64 @@ class device:
 def synchronize(device=None):
     """Wait until a GPU has done all that it was asked: for measuring times.
 
+    As ``torch.cuda.synchronize``.
+
     Operations return when the GPU knows what to do, not when it is done.
+
+    Args:
+        device: the GPU, its name or number; None: the current one.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     mc.cuda.synchronize()
     """
     number = _number("synchronize", device)
     gpu_arrays().cuda.Device(number).synchronize()
 
 
 def get_device_name(device=None):
-    """What the maker calls a GPU."""
+    """What the maker calls a GPU.
+
+    As ``torch.cuda.get_device_name``.
+
+    Args:
+        device: the GPU, its name or number; None: the current one.
+
+    Returns:
+        A string.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     assert mc.cuda.get_device_name()
+    """
     number = _number("get_device_name", device)
     return gpu_arrays().cuda.runtime.getDeviceProperties(number)["name"].decode()
 
 
 def get_device_capability(device=None):
-    """(major, minor) of a GPU's compute capability."""
+    """The compute capability of a GPU, which says what it can do.
+
+    As ``torch.cuda.get_device_capability``.
+
+    Args:
+        device: the GPU, its name or number; None: the current one.
+
+    Returns:
+        (major, minor), integers.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     assert mc.cuda.get_device_capability() >= (5, 0)
+    """
     number = _number("get_device_capability", device)
     known = gpu_arrays().cuda.runtime.getDeviceProperties(number)
     return known["major"], known["minor"]
@@ -111,23 +201,72 @@ def _pool(number):
 
 
 def memory_allocated(device=None):
-    """The bytes of a GPU's memory that tensors hold."""
+    """The bytes of a GPU's memory that tensors hold.
+
+    As ``torch.cuda.memory_allocated``.
+
+    Args:
+        device: the GPU, its name or number; None: the current one.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     assert mc.cuda.memory_allocated() <= mc.cuda.memory_reserved()
+    """
     return _pool(_number("memory_allocated", device))[0]
 
 
 def memory_reserved(device=None):
-    """The bytes of a GPU's memory that minicnn holds: those of tensors, and some kept for later."""
+    """The bytes of a GPU's memory that minicnn holds: those of tensors, and some kept for later.
+
+    As ``torch.cuda.memory_reserved``.
+
+    The memory of a captured step (`CUDAGraph`) is its own, and not counted here.
+
+    Args:
+        device: the GPU, its name or number; None: the current one.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     assert mc.cuda.memory_reserved() >= 0
+    """
     return _pool(_number("memory_reserved", device))[1]
 
 
 def mem_get_info(device=None):
-    """(free, total) bytes of a GPU's memory, whoever holds it."""
+    """(free, total) bytes of a GPU's memory, whoever holds it.
+
+    As ``torch.cuda.mem_get_info``.
+
+    Args:
+        device: the GPU, its name or number; None: the current one.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     free, total = mc.cuda.mem_get_info()
+    """
     with on_gpu(_number("mem_get_info", device)):
         return gpu_arrays().cuda.runtime.memGetInfo()
 
 
 def empty_cache():
-    """Give the memory that no tensor uses back to the GPUs, for other programs."""
+    """Give the memory that no tensor uses back to the GPUs, for other programs.
+
+    As ``torch.cuda.empty_cache``.
+
+    Raises nothing.
+
+    >>> import minicnn as mc
+    >>> mc.cuda.empty_cache()
+    """
     cupy = sys.modules.get("cupy")
     if cupy is None:
         return  # nothing was ever taken
@@ -139,9 +278,18 @@ def empty_cache():
 def memory_summary(device=None, abbreviated=False):
     """What is in a GPU's memory, as a text of a few lines.
 
+    As ``torch.cuda.memory_summary``.
+
     Args:
         device: the GPU, its name or number; None: the current one.
-        abbreviated: taken, and of no effect: there are four lines.
+        abbreviated: taken, and of no effect: there are five lines.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     print(mc.cuda.memory_summary())  # doctest: +SKIP
     """
     number = _number("memory_summary", device)
     used, held = _pool(number)
@@ -159,7 +307,19 @@ def memory_summary(device=None, abbreviated=False):
 
 
 def manual_seed(seed):
-    """Seed the random numbers that are drawn on GPUs; ``minicnn.manual_seed`` does so, too."""
+    """Seed the random numbers that are drawn on GPUs; ``minicnn.manual_seed`` does so, too.
+
+    As ``torch.cuda.manual_seed``.
+
+    Args:
+        seed: an integer ≥ 0.
+
+    Raises:
+        ArgumentError: it is no such integer.
+
+    >>> import minicnn as mc
+    >>> mc.cuda.manual_seed(0)
+    """
     seed_gpus(seed)
 
 
@@ -167,12 +327,39 @@ manual_seed_all = manual_seed
 
 
 def get_rng_state(device="cuda"):
-    """The state of the stream of random numbers of a GPU: a dictionary of integers."""
+    """The state of the stream of random numbers of a GPU: a dictionary of integers.
+
+    As ``torch.cuda.get_rng_state``.
+
+    Args:
+        device: the GPU, its name or number.
+
+    Raises:
+        DeviceError: there is no such GPU here.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     state = mc.cuda.get_rng_state()
+    """
     return default_generator_of(as_device(device)).get_state()
 
 
 def set_rng_state(new_state, device="cuda"):
-    """Continue where `get_rng_state` was called."""
+    """Continue where `get_rng_state` was called.
+
+    As ``torch.cuda.set_rng_state``.
+
+    Args:
+        new_state: what it gave, a dictionary.
+        device: the GPU, its name or number.
+
+    Raises:
+        DeviceError: there is no such GPU here. KeyError: it is no such state.
+
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     mc.cuda.set_rng_state(mc.cuda.get_rng_state())
+    """
     default_generator_of(as_device(device)).set_state(new_state)
 
 

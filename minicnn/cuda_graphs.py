@@ -141,17 +141,14 @@ class graph:
     Raises:
         GraphError: something inside cannot be captured. ArgumentError: no graph, or a stream.
 
-    ::
-
-        g = mc.cuda.CUDAGraph()
-        with mc.cuda.graph(g):
-            optimizer.zero_grad()
-            loss = criterion(model(x), labels)
-            loss.backward()
-            optimizer.step()
-        for batch in loader:
-            x.copy_(batch[0]), labels.copy_(batch[1])
-            g.replay()
+    >>> import minicnn as mc
+    >>> if mc.cuda.is_available():
+    ...     x, g = mc.zeros(3, device="cuda"), mc.cuda.CUDAGraph()
+    ...     with mc.cuda.graph(g):
+    ...         y = x + 1
+    ...     x.fill_(7)
+    ...     g.replay()
+    ...     assert y.tolist() == [8, 8, 8]
     """
 
     def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global"):
@@ -190,6 +187,8 @@ def _not_captured(error):
 
 def is_current_stream_capturing():
     """Whether a graph is being captured here; as ``torch.cuda.is_current_stream_capturing``.
+
+    Raises nothing.
 
     >>> is_current_stream_capturing()
     False

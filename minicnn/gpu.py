@@ -113,7 +113,13 @@ def _version(number):
 
 
 def device_count():
-    """How many GPUs there are; 0 where CuPy or the driver is missing."""
+    """How many GPUs there are; 0 where CuPy or the driver is missing.
+
+    As ``torch.cuda.device_count``. Raises nothing.
+
+    >>> device_count() >= 0
+    True
+    """
     try:
         return _check_driver(gpu_arrays())
     except DeviceError:

@@ -14,6 +14,8 @@ MODULES = {
     "minicnn.optim": "Optimisers",
     "minicnn.optim.lr_scheduler": "Learning rates that change",
     "minicnn.autograd": "Gradients, and operations of your own",
+    "minicnn.cuda": "GPUs",
+    "minicnn.amp": "Training in float16",
     "minicnn.data": "Data sets and loaders",
     "minicnn.data.transforms": "Transforms of images",
     "minicnn.models": "Networks",

@@ -103,7 +103,9 @@ def test_a_replay_waits_for_nothing(machine, rng):
     training = Training(OPTIMIZERS["Adam"])
     training.take(batches(rng, 1)[0])
     training.step()
+    machine.copies.clear()
     graph = captured(training)
+    assert machine.copies == ["synchronize"]  # what was asked for before is done
     machine.copies.clear()
     machine.events.clear()
     graph.replay()
@@ -283,6 +285,15 @@ def test_capturable_counts_as_the_host_does(rng):
             first.grad = mc.tensor([1.0, -2.0, 0.5], device="cuda")
             second.grad = first.grad.clone() if i > 1 else None
             adam.step()
+        # A count on the GPU costs a launch: those that are equal share one.
+        third = mc.ones(1, device="cuda", requires_grad=True)
+        third.grad, first.grad, second.grad = mc.ones(1, device="cuda"), None, None
+        adam.add_param_group({"params": [third, mc.ones(2, device="cuda", requires_grad=True)]})
+        adam.param_groups[1]["params"][1].grad = mc.ones(2, device="cuda")
+        adam.step()
+        steps = [adam.state[p]["step"] for p in adam.param_groups[1]["params"]]
+        assert not capturable or steps[0] is steps[1]
+        first.grad, second.grad = (mc.tensor([1.0, -2.0, 0.5], device="cuda") for _ in range(2))
         state = adam.state_dict()
         assert [float(state["state"][i]["step"]) for i in (0, 1)] == [4, 2]
         adam.load_state_dict(state)
