@@ -5,12 +5,18 @@
 True
 """
 
-import sys
-
-from minicnn.checks import ArgumentError, OutOfMemoryError, one_of
+from minicnn.checks import OutOfMemoryError, one_of
 from minicnn.cuda_graphs import CUDAGraph, graph, is_current_stream_capturing
+from minicnn.cuda_memory import (
+    empty_cache,
+    mem_get_info,
+    memory_allocated,
+    memory_reserved,
+    memory_summary,
+)
 from minicnn.device import as_device
-from minicnn.gpu import device_count, gigabytes, gpu_arrays, on_gpu
+from minicnn.functions.conversions import gpu_named
+from minicnn.gpu import device_count, gpu_arrays, on_gpu
 from minicnn.random import default_generator_of, seed_gpus
 
 __all__ = [
@@ -54,14 +60,6 @@ def is_available():
     return device_count() > 0
 
 
-def _number(operation, device):
-    """The number of a GPU named by its number, its name, or None for the current one."""
-    found = as_device("cuda" if device is None else device)
-    if found.type != "cuda":
-        raise ArgumentError(f"{operation}: expected a GPU such as 'cuda:0', got {str(device)!r}")
-    return found.index
-
-
 def current_device():
     """The number of the GPU that ``"cuda"`` means.
 
@@ -74,7 +72,7 @@ def current_device():
     >>> if mc.cuda.is_available():
     ...     assert mc.cuda.current_device() >= 0
     """
-    return _number("current_device", None)
+    return gpu_named("current_device", None).index
 
 
 def set_device(device):
@@ -92,7 +90,7 @@ def set_device(device):
     >>> if mc.cuda.is_available():
     ...     mc.cuda.set_device("cuda:0")
     """
-    number = _number("set_device", device)
+    number = gpu_named("set_device", device).index
     gpu_arrays().cuda.runtime.setDevice(number)
 
 
@@ -114,7 +112,7 @@ class device:
     """
 
     def __init__(self, device):
-        self.idx = _number("device", device)
+        self.idx = gpu_named("device", device).index
 
     def __enter__(self):
         self._place = on_gpu(self.idx)
@@ -141,7 +139,7 @@ def synchronize(device=None):
     >>> if mc.cuda.is_available():
     ...     mc.cuda.synchronize()
     """
-    number = _number("synchronize", device)
+    number = gpu_named("synchronize", device).index
     gpu_arrays().cuda.Device(number).synchronize()
 
 
@@ -163,7 +161,7 @@ def get_device_name(device=None):
     >>> if mc.cuda.is_available():
     ...     assert mc.cuda.get_device_name()
     """
-    number = _number("get_device_name", device)
+    number = gpu_named("get_device_name", device).index
     return gpu_arrays().cuda.runtime.getDeviceProperties(number)["name"].decode()
 
 
@@ -185,122 +183,9 @@ def get_device_capability(device=None):
     >>> if mc.cuda.is_available():
     ...     assert mc.cuda.get_device_capability() >= (5, 0)
     """
-    number = _number("get_device_capability", device)
+    number = gpu_named("get_device_capability", device).index
     known = gpu_arrays().cuda.runtime.getDeviceProperties(number)
     return known["major"], known["minor"]
-
-
-# ------------------------------------------------------------------------------ its memory
-
-
-def _pool(number):
-    cupy = gpu_arrays()
-    with cupy.cuda.Device(number):
-        pool = cupy.get_default_memory_pool()
-        return pool.used_bytes(), pool.total_bytes()
-
-
-def memory_allocated(device=None):
-    """The bytes of a GPU's memory that tensors hold.
-
-    As ``torch.cuda.memory_allocated``.
-
-    Args:
-        device: the GPU, its name or number; None: the current one.
-
-    Raises:
-        DeviceError: there is no such GPU here.
-
-    >>> import minicnn as mc
-    >>> if mc.cuda.is_available():
-    ...     assert mc.cuda.memory_allocated() <= mc.cuda.memory_reserved()
-    """
-    return _pool(_number("memory_allocated", device))[0]
-
-
-def memory_reserved(device=None):
-    """The bytes of a GPU's memory that minicnn holds: those of tensors, and some kept for later.
-
-    As ``torch.cuda.memory_reserved``.
-
-    The memory of a captured step (`CUDAGraph`) is its own, and not counted here.
-
-    Args:
-        device: the GPU, its name or number; None: the current one.
-
-    Raises:
-        DeviceError: there is no such GPU here.
-
-    >>> import minicnn as mc
-    >>> if mc.cuda.is_available():
-    ...     assert mc.cuda.memory_reserved() >= 0
-    """
-    return _pool(_number("memory_reserved", device))[1]
-
-
-def mem_get_info(device=None):
-    """(free, total) bytes of a GPU's memory, whoever holds it.
-
-    As ``torch.cuda.mem_get_info``.
-
-    Args:
-        device: the GPU, its name or number; None: the current one.
-
-    Raises:
-        DeviceError: there is no such GPU here.
-
-    >>> import minicnn as mc
-    >>> if mc.cuda.is_available():
-    ...     free, total = mc.cuda.mem_get_info()
-    """
-    with on_gpu(_number("mem_get_info", device)):
-        return gpu_arrays().cuda.runtime.memGetInfo()
-
-
-def empty_cache():
-    """Give the memory that no tensor uses back to the GPUs, for other programs.
-
-    As ``torch.cuda.empty_cache``.
-
-    Raises nothing.
-
-    >>> import minicnn as mc
-    >>> mc.cuda.empty_cache()
-    """
-    cupy = sys.modules.get("cupy")
-    if cupy is None:
-        return  # nothing was ever taken
-    for number in range(device_count()):
-        with cupy.cuda.Device(number):
-            cupy.get_default_memory_pool().free_all_blocks()
-
-
-def memory_summary(device=None, abbreviated=False):
-    """What is in a GPU's memory, as a text of a few lines.
-
-    As ``torch.cuda.memory_summary``.
-
-    Args:
-        device: the GPU, its name or number; None: the current one.
-        abbreviated: taken, and of no effect: there are five lines.
-
-    Raises:
-        DeviceError: there is no such GPU here.
-
-    >>> import minicnn as mc
-    >>> if mc.cuda.is_available():
-    ...     print(mc.cuda.memory_summary())  # doctest: +SKIP
-    """
-    number = _number("memory_summary", device)
-    used, held = _pool(number)
-    free, total = mem_get_info(number)
-    return (
-        f"cuda:{number} ({get_device_name(number)})\n"
-        f"  held by tensors        {gigabytes(used)}\n"
-        f"  kept for later tensors {gigabytes(held - used)}\n"
-        f"  free                   {gigabytes(free)}\n"
-        f"  in all                 {gigabytes(total)}"
-    )
 
 
 # ----------------------------------------------------------------------- its random numbers

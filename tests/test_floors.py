@@ -21,7 +21,7 @@ FLOORS = [
     ["tensor"],
     ["rewriting"],
     ["autograd", "functions"],
-    ["creation", "config", "cuda", "cuda_graphs"],
+    ["creation", "config", "cuda", "cuda_graphs", "cuda_memory"],
     ["nn", "checking"],
     ["optim", "summary", "amp"],
     ["serialization"],
