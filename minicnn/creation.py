@@ -122,7 +122,16 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
             "minicnn.tensor(data) makes a tensor of numbers and lists"
         )
     xp = np if ext_tensor.__dlpack_device__()[0] in _ON_HOST else gpu_arrays()
-    found = _shared("from_dlpack", xp.from_dlpack(ext_tensor))
+    try:
+        array = xp.from_dlpack(ext_tensor)
+    except (RuntimeError, TypeError) as error:  # bfloat16, say, which NumPy has not
+        if "dtype" not in str(error):
+            raise
+        raise DtypeError(
+            f"from_dlpack: an array of {getattr(ext_tensor, 'dtype', 'this dtype')} is not one "
+            "that minicnn can have; convert it before, for example to float32"
+        ) from error
+    found = _shared("from_dlpack", array)
     device = found.device if device is None else as_device(device)
     if copy is False and device != found.device:
         raise ArgumentError(

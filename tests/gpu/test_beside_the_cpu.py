@@ -89,6 +89,8 @@ class TestDlpack:
         back = torch.from_dlpack(x)
         back[2] = 9
         assert x.tolist() == [5, 7, 9]
+        with pytest.raises(DtypeError, match=r"an array of torch\.bfloat16 .* to float32"):
+            mc.from_dlpack(t.bfloat16())
 
     def test_refused(self):
         with pytest.raises(DtypeError, match="from_dlpack: expected an array with __dlpack__"):

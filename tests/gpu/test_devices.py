@@ -191,6 +191,19 @@ class TestBadInput:
 
         with pytest.raises(DtypeError, match="int16"):
             mc.as_tensor(cupy.zeros(2, "int16"))
+        images = mc.ones(1, 1, 4, 4, dtype=mc.int64, device="cuda")
+        weight = mc.ones(1, 1, 2, 2, device="cuda")
+        functions = nn.functional
+        for wrong in (
+            lambda: functions.conv2d(images, weight), lambda: functions.max_pool2d(images, 2),
+            lambda: functions.conv2d(images.half(), weight),
+            lambda: functions.softmax(images, 1), lambda: functions.linear(images, weight[0, 0]),
+            lambda: functions.cross_entropy(weight[0, 0], mc.ones(2, device="cuda")),
+            lambda: weight.to("bfloat16"),
+        ):  # fmt: skip
+            with pytest.raises(DtypeError, match=r"float|\.long\(\)|not a dtype of minicnn"):
+                wrong()
+        assert weight.sum().item() == 4  # the process goes on
 
     def test_generators_of_another_device(self):
         with pytest.raises(DeviceError, match="draws on cpu, the tensor is to be on cuda:0"):
