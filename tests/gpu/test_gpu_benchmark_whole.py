@@ -18,6 +18,7 @@ def benchmark(monkeypatch):
     small = gpu.WORKLOADS["LeNet b64"]._replace(batch=2)
     monkeypatch.setitem(gpu.WORKLOADS, "LeNet b64", small)
     yield gpu
+    gpu.mc.set_float32_matmul_precision("highest")
     for name in ("gpu", "machine", "libraries", "networks"):
         sys.modules.pop(name, None)
 
