@@ -231,6 +231,8 @@ def test_what_waits_is_refused(ask):
 
 def test_errors_of_other_kinds_stay_what_they_are():
     graph = mc.cuda.CUDAGraph()
+    with pytest.raises(IndexError, match="target 3 is out of bounds"), mc.cuda.graph(graph):
+        nn.functional.cross_entropy(mc.ones(1, 3), mc.tensor([3]))  # on the CPU, meanwhile
     with pytest.raises(ZeroDivisionError), mc.cuda.graph(graph):
         1 / 0  # noqa: B018
     with pytest.raises(mc.checks.ShapeError), mc.cuda.graph(graph):

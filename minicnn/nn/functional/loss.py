@@ -174,7 +174,8 @@ def _check_classes(name, input, target, ignore_index, reduction):
     # A copy: the caller may change the target before backward needs it.
     one_device(f"{name}: input and target", (input.array, target.array))
     labels = copied(target.array, int64)
-    wrong = None if capturing() else first_outside(labels, 0, classes, ignore_index)
+    in_a_graph = capturing() and target.is_cuda  # where nobody can be told: see the operation
+    wrong = None if in_a_graph else first_outside(labels, 0, classes, ignore_index)
     if wrong is not None:
         raise IndexRangeError(
             f"{name}: target {wrong} is out of bounds: with {classes} classes, "
