@@ -126,34 +126,41 @@ class Engine:
 
 
 def names():
-    """What the engine knows, in its order."""
+    """Those that are compared with PyTorch, and minicnn's own."""
     code = f"import sys; sys.path.insert(0, {str(ENGINE.parent)!r}); import fuzz_engine as f\n"
-    code += "import json; print(json.dumps(f.NAMES))"
+    code += (
+        "import json; print(json.dumps([[*f.TABLE, *(f'nn.{n}' for n in f.LAYERS)], [*f.OTHERS]]))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def share_of(name, share):
-    """Networks are slow to build: they get a twentieth."""
-    return max(1, share // 20) if name.startswith("models.") else share
+def share_of(name, share, compared):
+    """minicnn's own functions get fewer calls: their examples, and networks, take long to make."""
+    if name in compared:
+        return share
+    return max(1, share // (40 if name.startswith("models.") else 20))
 
 
 def campaign(calls, seed, state, save, pattern=""):
     """Makes batches until each name has had its share; `state` is what is done so far."""
-    known = [name for name in names() if re.search(pattern, name)]
-    share = -(-calls // len(known))
+    compared, own = ([n for n in some if re.search(pattern, n)] for some in names())
+    known = [*compared, *own]
+    share = -(-calls // max(1, len(compared)))
+    shares = {name: share_of(name, share, set(compared)) for name in known}
     engine = Engine()
     columns = TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeRemainingColumn()) as progress:
-        task = progress.add_task("calls", total=share * len(known))
+        task = progress.add_task("calls", total=sum(shares.values()))
         try:
             # Batch by batch, all names in turn: what is interrupted has seen a part of each.
-            for start in range(0, share, BATCH):
-                for name in known:
+            starts = range(0, share, BATCH)
+            for name, start in [(n, s) for some in (compared, own) for s in starts for n in some]:
+                if start < shares[name]:
                     done = state["names"].setdefault(name, {"next": 0, "seconds": 0, "kinds": {}})
-                    count = min(BATCH, share_of(name, share) - start)
-                    if done["next"] > start or count <= 0:
-                        progress.update(task, advance=min(BATCH, share - start))
+                    count = min(BATCH, shares[name] - start)
+                    if done["next"] > start:
+                        progress.update(task, advance=count)
                         continue
                     progress.update(task, description=name)
                     kinds, findings, seconds = engine.batch(name, seed + start, count)

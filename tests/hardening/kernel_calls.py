@@ -406,6 +406,20 @@ def adam_update(d):
     return weights, gradients, means, squares, most, steps, *rest
 
 
+def bias_gradient(d):
+    return (d.values(images(d), d.among(*FLOATS)),)
+
+
+def concatenate(d):
+    shape, dtype = images(d), d.among(*FLOATS)
+    axis, parts = d.integer(0, 3), []
+    for _ in range(d.integer(1, 4)):
+        size = list(shape)
+        size[axis] = d.among(shape[axis], d.integer(1, 17))
+        parts.append(d.values(tuple(size), dtype))
+    return parts, axis
+
+
 _ACTIVATIONS = ("logistic", "relu6", "silu", "hardsigmoid", "hardswish")
 CALLS = {
     **dict.fromkeys(_ACTIVATIONS, activation),
@@ -423,7 +437,8 @@ CALLS = {
             channel_moments, channel_normalize, channel_sums, channel_gradient, norm_act,
             norm_act_gradient, linear_input_gradient, linear_weight_gradient, scale_maps,
             scale_maps_gradient, add_to_places, histogram, largest_entries, resample, warp, mirror,
-            normalize_channels, luma, blend, shift_hue, sgd_update, adam_update,
+            bias_gradient, concatenate, normalize_channels, luma, blend, shift_hue, sgd_update,
+            adam_update,
         )
     },
 }  # fmt: skip
