@@ -3,13 +3,16 @@
 There is so little arithmetic for each number that the time is that of reading and writing. A thread
 takes a plane, lays it out with its padding in a corner of memory that stays in its cache, and makes
 a whole plane of results from it, vector by vector, each of which stays in a register until all
-kernel entries were added. (`depthwise_rows.py` does without laying out, where that is quicker.)
+kernel entries were added.
+
+The usual kernels go without laying out: those that keep the size by `depthwise_places.py`, forward
+at stride 2 by `depthwise_rows.py`.
 """
 
 import numpy as np
 from numba import njit
 
-from minicnn.kernels.cpu import depthwise_rows
+from minicnn.kernels.cpu import depthwise_places, depthwise_rows
 from minicnn.kernels.cpu.epilogue import finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import WHOLE, lay_out_plane
@@ -179,8 +182,10 @@ def conv2d(x, w, stride, padding, dilation, bias, after):
     """Z, with as many groups as x has channels; `after`: see `finish`."""
     start = np.zeros(len(w), np.float32) if bias is None else np.ascontiguousarray(bias)
     lines = lines_of(1, x.shape[2:], w.shape[2:], stride, padding, dilation)
-    if depthwise_rows.suits(w, stride, lines.out):
-        return depthwise_rows.conv2d(x, w, start, stride, padding, dilation, lines.out, after)
+    if depthwise_places.suits(x.shape[2:], w.shape[2:], stride, padding, dilation):
+        return depthwise_places.conv2d(x, w, start, dilation, after)
+    if depthwise_rows.suits(w.shape[2:], stride):
+        return depthwise_rows.conv2d(x, w, start, padding, dilation, lines.out, after)
     y = np.empty((len(x), len(w), *lines.out), np.float32)
     _forward(
         np.ascontiguousarray(x), np.ascontiguousarray(w), start, y, padding, lines.parts,
@@ -193,12 +198,10 @@ def conv2d(x, w, stride, padding, dilation, bias, after):
 def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
     """∂L/∂X, for an input of `groups` channels and that `size`."""
     maps, kernel, out = len(w) // groups, w.shape[2:], delta.shape[2:]
-    if maps == 1 and tuple(stride) == (1, 1) and depthwise_rows.suits(w, stride, size):
-        # A convolution of δ with the kernels turned by 180° (1.9), padded by the rest.
-        rest = [d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True)]
+    if maps == 1 and depthwise_places.suits(size, kernel, stride, padding, dilation):
+        # A convolution of δ with the kernels turned by 180° (1.9).
         start = np.zeros(groups, np.float32)
-        turned = w[..., ::-1, ::-1]
-        return depthwise_rows.conv2d(delta, turned, start, stride, rest, dilation, size, None)
+        return depthwise_places.conv2d(delta, w[..., ::-1, ::-1], start, dilation, None)
     lines = back_lines_of(maps, tuple(size), kernel, stride, padding, dilation, out)
     dx = np.empty((len(delta), groups, *size), np.float32)
     delta, w = np.ascontiguousarray(delta), np.ascontiguousarray(w).reshape(len(w), -1)
@@ -213,6 +216,8 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
 
 def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation):
     """∂L/∂W, for kernels of that size."""
+    if depthwise_places.suits(x.shape[2:], kernel, stride, padding, dilation):
+        return depthwise_places.conv2d_weight_gradient(delta, x, kernel, dilation)
     lines = lines_of(1, x.shape[2:], tuple(kernel), stride, padding, dilation)
     dw = np.empty((delta.shape[1], kernel[0] * kernel[1]), np.float32)
     _weight_gradient(

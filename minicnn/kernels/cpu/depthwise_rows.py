@@ -1,13 +1,12 @@
-"""Small kernels with one channel a group, in float32: results straight from the image's own rows.
+"""Depthwise convolution at a stride of 2, in float32: results straight from the image's own rows.
 
 There is so little arithmetic for each number that the time is that of moving numbers about. So
 nothing is copied and nothing is laid out. A vector holds WIDTH windows next to each other; for each
 of the kernel's entries it reads the pixels that these look at, where they are, multiplies them with
-the entry's weight, and adds. Lanes that look into the padding are not read, and count as 0: which
-ones is the same for all rows, and so are the weights; both stay in registers while the rows go by.
-Only at the upper and the lower edge of the image are whole rows of the kernel left out.
-
-With a stride of 2 every other pixel counts: two vectors are read, and their even places kept.
+the entry's weight, and adds. Every other pixel counts: two vectors are read, and their even places
+kept. Lanes that look into the padding are not read, and count as 0: which ones is the same for all
+rows, and so are the weights; both stay in registers while the rows go by. Only at the upper and the
+lower edge of the image are whole rows of the kernel left out.
 """
 
 import numpy as np
@@ -24,15 +23,15 @@ from minicnn.kernels.cpu.vectors import WIDTH, Code
 _EVEN = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), list(range(0, 2 * WIDTH, 2)))
 
 
-def _make_windows(size, double):
-    """The inner loop for kernels of `size` × `size`, at stride 1, or with `double` at stride 2.
+def _make_windows(size):
+    """The inner loop for kernels of `size` × `size`.
 
     It is called as ``windows(first, last, rows, count, down, across, low, high, x, x0, x_step, w,
     w0, start, y, y0, y_step)`` and computes for r < rows and q < count
 
         y[y0 + r·y_step + q] = start + Σ_ij w[w0 + i·size + j] · x[x0 + r·x_step + i·down + p],
 
-    p being ``j·across + q`` (or ``2·q``); what has p < low or p ≥ high counts as 0. Of the kernel's
+    p being ``j·across + 2·q``; what has p < low or p ≥ high counts as 0. Of the kernel's
     rows only i = first … last − 1 are used; unless these are all, there is one row of windows.
     """
 
@@ -60,11 +59,12 @@ def _make_windows(size, double):
                 shift = builder.mul(code.constant(j), across)
                 begin, end = builder.sub(low, shift), builder.sub(high, shift)
                 far = code.constant(WIDTH)
-                masks.append([code.lanes_between(begin, end)])
-                if double:
-                    masks[-1].append(
-                        code.lanes_between(builder.sub(begin, far), builder.sub(end, far))
-                    )
+                masks.append(
+                    [
+                        code.lanes_between(begin, end),
+                        code.lanes_between(builder.sub(begin, far), builder.sub(end, far)),
+                    ]
+                )
                 shifts.append(shift)
             start = code.spread(start)
 
@@ -78,7 +78,7 @@ def _make_windows(size, double):
                     for k, mask in enumerate(masks[j]):
                         place = builder.add(shifts[j], code.constant(k * WIDTH))
                         read.append(code.load_some(code.at(line, place), mask))
-                    pixels = builder.shuffle_vector(*read, _EVEN) if double else read[0]
+                    pixels = builder.shuffle_vector(*read, _EVEN)
                     total = code.multiply_add(weights[j], pixels, total)
                 return total
 
@@ -125,58 +125,51 @@ def _make_windows(size, double):
     return windows
 
 
-_windows31, _windows32 = _make_windows(3, False), _make_windows(3, True)
-_windows52 = _make_windows(5, True)
-LEAST_ROW = 14  # windows in a row at stride 1: with fewer, too many lanes are idle
+SIZES = 3, 5
+_windows3, _windows5 = map(_make_windows, SIZES)
 
 
-def suits(w, stride, out):
-    """Whether the loops are made for it: 3 × 3, or 5 × 5 at stride 2; rows that are worth it."""
-    kernel = tuple(w.shape[2:])
-    if tuple(stride) == (1, 1):
-        return kernel == (3, 3) and out[1] >= LEAST_ROW
-    return tuple(stride) == (2, 2) and kernel in ((3, 3), (5, 5))
+def suits(kernel, stride):
+    """Whether the loops are made for it: 3 × 3 or 5 × 5, at stride 2."""
+    return kernel[0] == kernel[1] in SIZES and tuple(stride) == (2, 2)
 
 
 @njit
-def _inside(r, stride, before, dilation, kernel, height):
+def _inside(r, before, dilation, kernel, height):
     """Which rows of the kernel, first … last − 1, lie in the image at row r of the windows."""
-    top = r * stride - before
+    top = 2 * r - before
     first = min(kernel, (max(0, -top) + dilation - 1) // dilation)
     return first, max(first, min(kernel, (height - 1 - top) // dilation + 1))
 
 
 @njit
-def _plane(x, x0, size, w, w0, kernel, stride, before, dilation, start, y, y0, out):
+def _plane(x, x0, size, w, w0, kernel, before, dilation, start, y, y0, out):
     """One map of results, (OH, OW) from ``y[y0]`` on, from one channel of an image."""
     height, width = size
     r = 0
     while r < out[0]:
-        first, last = _inside(r, stride, before[0], dilation[0], kernel, height)
+        first, last = _inside(r, before[0], dilation[0], kernel, height)
         rows = 1
         if first == 0 and last == kernel:
             # So many rows from here on look at rows of pixels only.
-            rows += (height - 1 - (r * stride - before[0] + (kernel - 1) * dilation[0])) // stride
+            rows += (height - 1 - (2 * r - before[0] + (kernel - 1) * dilation[0])) // 2
             rows = min(rows, out[0] - r)
         for q in range(0, out[1], WIDTH):
-            left = q * stride - before[1]
-            source = x0 + (r * stride - before[0]) * width + left
+            left = 2 * q - before[1]
+            source = x0 + (2 * r - before[0]) * width + left
             count, target = out[1] - q, y0 + r * out[1] + q
             down, across = dilation[0] * width, dilation[1]
-            if stride == 1:
-                _windows31(first, last, rows, count, down, across, -left, width - left, x, source,
-                           width, w, w0, start, y, target, out[1])  # fmt: skip
-            elif kernel == 3:
-                _windows32(first, last, rows, count, down, across, -left, width - left, x, source,
-                           2 * width, w, w0, start, y, target, out[1])  # fmt: skip
+            if kernel == 3:
+                _windows3(first, last, rows, count, down, across, -left, width - left, x, source,
+                          2 * width, w, w0, start, y, target, out[1])  # fmt: skip
             else:
-                _windows52(first, last, rows, count, down, across, -left, width - left, x, source,
-                           2 * width, w, w0, start, y, target, out[1])  # fmt: skip
+                _windows5(first, last, rows, count, down, across, -left, width - left, x, source,
+                          2 * width, w, w0, start, y, target, out[1])  # fmt: skip
         r += rows
 
 
 @jit(explicit=True)
-def _forward(thread, threads, x, w, start, y, stride, padding, dilation, after):
+def _forward(thread, threads, x, w, start, y, padding, dilation, after):
     """Z = W ⊗ X + b (eq. 1.5) for every map; `after`: see `finish`."""
     n, c, height, width = x.shape
     f, _, kernel, _ = w.shape
@@ -186,16 +179,16 @@ def _forward(thread, threads, x, w, start, y, stride, padding, dilation, after):
         sample, f_ = plane // f, plane % f
         x0, y0 = (sample * c + f_ // (f // c)) * size, plane * out[0] * out[1]
         _plane(
-            flat, x0, (height, width), weights, f_ * kernel * kernel, kernel, stride, padding,
+            flat, x0, (height, width), weights, f_ * kernel * kernel, kernel, padding,
             dilation, start[f_], flat_y, y0, out,
         )  # fmt: skip
         if after is not None:
             finish(flat_y, y0, out[0] * out[1], f_, after)
 
 
-def conv2d(x, w, start, stride, padding, dilation, out, after):
+def conv2d(x, w, start, padding, dilation, out, after):
     """Z = W ⊗ X + b, (N, F, *out)."""
     y = np.empty((len(x), len(w), *out), np.float32)
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    _forward(x, w, start, y, stride[0], tuple(padding), tuple(dilation), after)
+    _forward(x, w, start, y, tuple(padding), tuple(dilation), after)
     return y
