@@ -117,6 +117,21 @@ def test_a_number_that_is_not_finite_stays_in_its_windows():
         assert np.isfinite(y[0, 1]).all() and np.isinf(y[0, 0]).any()
 
 
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_a_single_channel_that_all_maps_see(kernel, used, rng):
+    x, w = rng.standard_normal((5, 1, 13, 21)), rng.standard_normal((6, 1, kernel, kernel))
+    x, w = surrounded(x), surrounded(w)
+    options = (1, 1), (kernel // 2,) * 2, (1, 1), 1
+    found, expected = both("conv2d", x, w, *options, np.ones(6, np.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    delta = surrounded(rng.standard_normal(found.shape))
+    found, expected = both("conv2d_weight_gradient", delta, x, w.shape[2:], *options)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert used == [(depthwise_places, "conv2d"), (depthwise_places, "conv2d_weight_gradient")]
+    found, expected = both("conv2d_input_gradient", delta, w, x.shape[2:], *options)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_what_they_are_for():
     one, two = (1, 1), (2, 2)
     assert depthwise_rows.suits((3, 3), two) and depthwise_rows.suits((5, 5), two)

@@ -15,7 +15,13 @@ The work is cut into pieces whose operands stay in the cache of one core (256 kB
 import numpy as np
 
 from minicnn.kernels import plain
-from minicnn.kernels.cpu import depthwise, depthwise_lines, winograd, winograd_gradient
+from minicnn.kernels.cpu import (
+    depthwise,
+    depthwise_lines,
+    depthwise_places,
+    winograd,
+    winograd_gradient,
+)
 from minicnn.kernels.cpu.epilogue import ACTIVATIONS, finish
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.layout import WHOLE, in_a_line, laid_out
@@ -249,10 +255,24 @@ def _after(norm, residual, act):
     )
 
 
+def _alone(x, other, kernel, stride, padding, dilation, groups):
+    """Whether every map sees one channel only, and the kernels for that are the ones to take.
+
+    For a single channel that all maps see they are made as well, if the size stays: it is not laid
+    out for them. (∂L/∂X, a sum over maps, is nothing for them then.)
+    """
+    if groups != x.shape[1]:
+        return False
+    if groups > 1:
+        return True
+    same_size = depthwise_places.suits(x.shape[2:], kernel, stride, padding, dilation)
+    return same_size and _is_direct(x, other)
+
+
 @register("conv2d", "cpu")
 def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residual=None, act=None):
     rest = bias, norm, residual, act
-    if groups > 1 and groups == x.shape[1]:
+    if _alone(x, w, w.shape[2:], stride, padding, dilation, groups):
         if depthwise.lines_take(x, w):
             after = _after(norm, residual, act)
             return depthwise_lines.conv2d(x, w, stride, padding, dilation, bias, after)
@@ -336,7 +356,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
 
 @register("conv2d_weight_gradient", "cpu")
 def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
-    if groups > 1 and groups == x.shape[1]:
+    if _alone(x, delta, kernel, stride, padding, dilation, groups):
         return depthwise.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation)
     if not _is_direct(delta, x):
         return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
