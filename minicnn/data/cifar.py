@@ -34,6 +34,9 @@ class CIFAR10(LabelledImages):
     ``test_batch``, in ``root/cifar-10-batches-py`` (where torchvision puts them, too) or in `root`.
     They are pickles, which are read without executing anything in them.
 
+
+    Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+
     Args:
         root: the folder to look in.
         train: the training images; False: the test images.
@@ -52,8 +55,7 @@ class CIFAR10(LabelledImages):
         MissingFilesError: no files; the message says what to put where.
         DownloadError: the archive could not be fetched, or is damaged.
         ArgumentError, ShapeError, IndexRangeError: a damaged file, or a label that is no class.
-
-    Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+        DtypeError: `root` is not a path.
 
     >>> CIFAR10("no such folder")
     Traceback (most recent call last):
@@ -156,6 +158,7 @@ class CIFAR100(CIFAR10):
     Raises:
         MissingFilesError: no files; the message says what to put where.
         DownloadError: no mirror gave the files.
+        DtypeError: `root` is not a path.
 
     >>> CIFAR100.classes[:3], len(CIFAR100.classes)
     (('apple', 'aquarium_fish', 'baby'), 100)

@@ -63,6 +63,7 @@ class DatasetFolder(Dataset):
         ArgumentError: both `extensions` and `is_valid_file`, or neither.
         CorruptImageError: (on access) a file cannot be read.
         IndexRangeError: (on access) the index is outside the data set.
+        DtypeError: `root` is not a path.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -236,6 +237,7 @@ class ImageFolder(DatasetFolder):
     Raises:
         MissingPartError: (on access, or with ``corrupt="skip"``) Pillow is not installed.
         FileNotFoundError, ArgumentError, CorruptImageError, IndexRangeError: as `DatasetFolder`.
+        DtypeError: `root` is not a path.
 
     >>> ImageFolder("no such folder")
     Traceback (most recent call last):

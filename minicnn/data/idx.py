@@ -56,6 +56,7 @@ def read_idx(path):
     Raises:
         ArgumentError: not an IDX file, longer or shorter than its header says, or damaged gzip.
         OSError: the file is missing or cannot be read.
+        DtypeError: not a path.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

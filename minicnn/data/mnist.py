@@ -51,6 +51,7 @@ class MNIST(LabelledImages):
         DownloadError: no mirror gave the files.
         ArgumentError, ShapeError, IndexRangeError: a damaged file, images and labels swapped, not
             as many images as labels, or a label outside 0 … 9.
+        DtypeError: `root` is not a path.
 
     >>> MNIST("no such folder")
     Traceback (most recent call last):
@@ -170,6 +171,7 @@ class FashionMNIST(MNIST):
         MissingFilesError: no files; the message says what to put where.
         DownloadError: no mirror gave the files.
         ArgumentError, ShapeError, IndexRangeError: a damaged file, as for `MNIST`.
+        DtypeError: `root` is not a path.
 
     >>> FashionMNIST.classes[9]
     'Ankle boot'
