@@ -280,7 +280,9 @@ class Campaign:
     def attempt_import(self, file, text, before, after, lines):
         """As `attempt`, for what is done when the file is imported."""
         reached = self.map.reaching(file, around(before, lines))
-        reached = reached or self.map.reaching(file, set(range(1, 10**5)))
+        # Tests that look at a default or an attribute run no line of the file.
+        others = set(self.map.reaching(file, set(range(1, 10**5)))) | set(self.items)
+        reached += sorted(others - set(reached))
         name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
         def tests(say):

@@ -26,6 +26,12 @@ def tensor(*shape, seed=0, positive=False):
 # ------------------------------------------------------------------ gradients of their own
 
 
+def _written(x):
+    y = x * 1
+    y[1:].mul_(2)
+    return y
+
+
 def _unpooled(x):
     y, places = F.max_pool2d(x, 2, return_indices=True)
     return F.max_unpool2d(y, places, 2)
@@ -56,7 +62,8 @@ CALLS = {
     "max": (lambda x: mc.max(x), (3, 4)),
     "prod": (lambda x: mc.prod(x, 1), (3, 4)),
     "cumsum": (lambda x: mc.cumsum(x, 1), (3, 4)),
-    "take along": (lambda x: mc.gather(x, 1, mc.tensor([[0], [1], [1]])), (3, 4)),
+    "take along": (lambda x: mc.sort(x)[0], (3, 4)),
+    "write through": (_written, (3, 4)),
     "var": (lambda x: mc.var(x, 1), (3, 4)),
     "logsumexp": (lambda x: mc.logsumexp(x, 1), (3, 4)),
     "softmax": (lambda x: F.softmax(x, 1), (3, 4)),
@@ -73,7 +80,7 @@ CALLS = {
     "dropout": (lambda x: F.dropout(x, 0.5), (3, 4)),
     "batch_norm": (lambda x: F.batch_norm(x, None, None, training=True), (3, 2, 4, 4)),
     "batch_norm_act": (
-        lambda x: F.batch_norm_act(x, None, None, training=True, act="relu"),
+        lambda x: F.batch_norm_act(x.float(), None, None, training=True, act="relu"),
         (3, 2, 4, 4),
     ),
     "layer_norm": (lambda x: F.layer_norm(x, (4,)), (3, 4)),
@@ -163,6 +170,38 @@ def test_the_search_for_nan_passes_by_what_has_no_gradient():
     assert y.grad.tolist() == [1, 1, 1]
 
 
+def test_a_function_that_saved_something_runs_backward_once():
+    class Twice(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, delta):
+            return delta * 2
+
+    class Square(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, delta):
+            return delta * 2 * ctx.saved_tensors[0]
+
+    x, delta = mc.tensor([3.0], requires_grad=True), mc.tensor([1.0])
+    y = Twice.apply(x)
+    y.backward(delta)
+    y.backward(delta)  # as in PyTorch: nothing was freed
+    assert x.grad.tolist() == [4]
+    y = Square.apply(x)
+    y.backward(delta)
+    with pytest.raises(RuntimeError, match="a second time"):
+        y.backward(delta)
+    assert x.grad.tolist() == [10]
+
+
 def test_nan_that_goes_nowhere_is_no_anomaly():
     class Both(Function):
         @staticmethod
@@ -230,8 +269,15 @@ def test_negative_powers_of_integers():
 def test_quotients_are_cut_or_rounded_down(dtype):
     x = mc.tensor([7, -7, 7, -7, 6, -6], dtype=dtype)
     y = mc.tensor([2, 2, -2, -2, 3, 3], dtype=dtype)
-    assert mc.div(x, y, rounding_mode="trunc").tolist() == [3, -3, -3, 3, 2, -2]
-    assert mc.div(x, y, rounding_mode="floor").tolist() == [3, -4, -4, 3, 2, -2]
+    cut, down = (mc.div(x, y, rounding_mode=mode) for mode in ("trunc", "floor"))
+    assert cut.tolist() == [3, -3, -3, 3, 2, -2]
+    assert down.tolist() == [3, -4, -4, 3, 2, -2]
+    assert cut.dtype == down.dtype == dtype
+
+
+def test_a_quotient_cut_to_0_keeps_its_sign():
+    z = mc.div(mc.tensor([-1.0, 1.0]), 2.0, rounding_mode="trunc")
+    assert np.signbit(z.array).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("mode", ["trunc", "floor"])
