@@ -12,23 +12,38 @@ import numpy as np
 
 
 class ShapeError(ValueError, RuntimeError):
-    """Sizes that do not fit together."""
+    """Sizes that do not fit together.
+
+    A ValueError, and a RuntimeError as which PyTorch raises it.
+    """
 
 
 class ArgumentError(ValueError, RuntimeError):
-    """An argument with a value that the operation does not have."""
+    """An argument with a value that the operation does not have.
+
+    A ValueError, and a RuntimeError as which PyTorch raises it.
+    """
 
 
 class DtypeError(TypeError, RuntimeError):
-    """A tensor of the wrong dtype, or an argument of the wrong type."""
+    """A tensor of the wrong dtype, or an argument of the wrong type.
+
+    A TypeError, and a RuntimeError as which PyTorch raises it.
+    """
 
 
 class IndexRangeError(IndexError, RuntimeError):
-    """An index, dimension or label outside its range."""
+    """An index, dimension or label outside its range.
+
+    An IndexError, and a RuntimeError as which PyTorch raises it.
+    """
 
 
 class DeviceError(ArgumentError):
-    """A device that is not there, or tensors on several devices where one is needed."""
+    """A device that is not there, or tensors on several devices where one is needed.
+
+    minicnn's own; a RuntimeError, as in PyTorch.
+    """
 
 
 class OutOfMemoryError(MemoryError, RuntimeError):
@@ -39,15 +54,24 @@ class OutOfMemoryError(MemoryError, RuntimeError):
 
 
 class GraphError(RuntimeError):
-    """The graph was misused: backward twice, a saved tensor changed, no path to a leaf."""
+    """The graph was misused: backward twice, a saved tensor changed, no path to a leaf.
+
+    A RuntimeError, as in PyTorch.
+    """
 
 
 class MissingPartError(ImportError):
-    """An optional part is not installed; the message holds the ``pip install`` line."""
+    """An optional part is not installed; the message holds the ``pip install`` line.
+
+    minicnn's own; an ImportError.
+    """
 
 
 class MissingDeviceError(DeviceError, MissingPartError):
-    """A device that needs an optional part which is not installed."""
+    """A device that needs an optional part which is not installed.
+
+    minicnn's own; a RuntimeError, as in PyTorch.
+    """
 
 
 def closest(name, known):

@@ -26,6 +26,9 @@ MODULES = {
     "minicnn.checking": "Gradient checks",
     "minicnn.plot": "Pictures",
     "minicnn.onnx": "Export",
+    "minicnn.cuda": "GPUs",
+    "minicnn.amp": "Training with fewer bits",
+    "minicnn.checks": "Errors",
     "minicnn.equations": "Equations as data",
     "minicnn.textbook": "Equations as loops",
 }
@@ -40,6 +43,8 @@ def names_of(module):
     for name, thing in vars(module).items():
         if name.startswith("_") or isinstance(thing, ModuleType):
             continue
+        if module.__name__ == "minicnn.checks" and not inspect.isclass(thing):
+            continue  # of the checks only the errors are for users
         # A module's helpers come from elsewhere in minicnn; a package shows what is in its files.
         if (getattr(thing, "__module__", "") or "").startswith(module.__name__):
             found.append(name)
