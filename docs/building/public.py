@@ -26,8 +26,6 @@ MODULES = {
     "minicnn.checking": "Gradient checks",
     "minicnn.plot": "Pictures",
     "minicnn.onnx": "Export",
-    "minicnn.cuda": "GPUs",
-    "minicnn.amp": "Training with fewer bits",
     "minicnn.checks": "Errors",
     "minicnn.equations": "Equations as data",
     "minicnn.textbook": "Equations as loops",
