@@ -37,7 +37,8 @@ def modules():
     cupy.__path__ = cuda.__path__ = []  # packages: ``import cupy.cuda`` looks here
     vars(cupy).update(RawModule=CapturedModule)
     cublas = ModuleType("cupy.cuda.cublas")
-    vars(cublas).update(vars(cublas_on_cpu), gemmStridedBatchedEx=gemm_of_cupy)
+    public = {k: v for k, v in vars(cublas_on_cpu).items() if not k.startswith("_")}
+    vars(cublas).update(public, gemmStridedBatchedEx=gemm_of_cupy)
     vars(cuda).update(cublas=cublas, get_cublas_handle=cublas_on_cpu.get_cublas_handle)
     found = (cupy, cuda, cublas, runtime, memory, linalg, cupyx, scipy, special)
     return {m.__name__: m for m in found}
