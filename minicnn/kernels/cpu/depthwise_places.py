@@ -75,6 +75,13 @@ class _Places:
         return code.load_some(code.at(x, place), mask)
 
 
+def _vectors(code, places):
+    """How many vectors the places are, the last perhaps in part."""
+    return code.builder.sdiv(
+        code.builder.add(places, code.constant(WIDTH - 1)), code.constant(WIDTH)
+    )
+
+
 def _make_results(size):
     """The inner loop of Z for kernels of `size` × `size`.
 
@@ -97,22 +104,15 @@ def _make_results(size):
                 code.spread(builder.load(code.at(w, code.constant(k)))) for k in range(size * size)
             ]
 
-            def sums(v):
-                total = start
+            def vector(v, none):
+                total, first = start, builder.mul(v, code.constant(WIDTH))
                 for k, weight in enumerate(weights):
                     total = code.multiply_add(weight, read(x, v, k), total)
-                return total
-
-            def vector(v, none):
-                code.store(sums(v), code.at(y, builder.mul(v, code.constant(WIDTH))))
+                inside = code.lanes_below(builder.sub(places, first))
+                code.store_some(total, code.at(y, first), inside)
                 return none
 
-            whole = builder.sdiv(places, code.constant(WIDTH))
-            left = builder.srem(places, code.constant(WIDTH))
-            code.loop(whole, [], vector)
-            with builder.if_then(builder.icmp_signed(">", left, code.constant(0))):
-                target = code.at(y, builder.mul(whole, code.constant(WIDTH)))
-                code.store_some(sums(whole), target, code.lanes_below(left))
+            code.loop(_vectors(code, places), [], vector)
             return context.get_dummy_value()
 
         return signature, generate
@@ -141,29 +141,22 @@ def _make_products(size):
             read = _Places(code, size, code.data(2, bits), code.data(3, offset)).read
             d, x = code.at(code.data(4, d), d0), code.at(code.data(7, x), x0)
             out = code.at(code.data(10, out), o0)
-            whole = builder.sdiv(places, code.constant(WIDTH))
-            inside = code.lanes_below(builder.srem(places, code.constant(WIDTH)))
+            vectors = _vectors(code, places)
 
             def image(n, sums):
                 d_n = code.at(d, builder.mul(n, d_image))
                 x_n = code.at(x, builder.mul(n, x_image))
 
-                def add(v, sums, load):
-                    delta = load(code.at(d_n, builder.mul(v, code.constant(WIDTH))))
+                def vector(v, sums):
+                    first = builder.mul(v, code.constant(WIDTH))
+                    inside = code.lanes_below(builder.sub(places, first))
+                    delta = code.load_some(code.at(d_n, first), inside)
                     return [
                         code.multiply_add(delta, read(x_n, v, k), total)
                         for k, total in enumerate(sums)
                     ]
 
-                sums = code.loop(whole, sums, lambda v, sums: add(v, sums, code.load))
-                # Where no lane is left, all bits of one more vector would be read in vain.
-                rest = builder.icmp_signed("<", builder.mul(whole, code.constant(WIDTH)), places)
-                count = builder.zext(rest, code.index)
-                return code.loop(
-                    count,
-                    sums,
-                    lambda _, sums: add(whole, sums, lambda p: code.load_some(p, inside)),
-                )
+                return code.loop(vectors, sums, vector)
 
             sums = code.loop(images, [ZERO] * (size * size), image)
             for k, total in enumerate(sums):
