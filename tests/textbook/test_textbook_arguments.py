@@ -198,3 +198,12 @@ def test_a_transposed_signal_has_its_length_from_the_kernel():
     # Two maps in, three out, a kernel of five: no two sizes that could be mistaken for each other.
     y = tb.conv_transpose1d(np.ones((1, 2, 4)), np.ones((2, 3, 5)), stride=2)
     assert y.shape == (1, 3, 2 * 3 + 5)
+
+
+def test_two_sizes_are_refused_as_a_pair():
+    # Not only by the check of a single axis, which comes later and says less.
+    text = (
+        r"conv_transpose2d: output_padding must be a pair \(h, w\) of integers ≥ 0, got \(-1, 0\)"
+    )
+    with pytest.raises(ValueError, match=text):
+        tb.conv_transpose2d(ONE, np.ones((2, 2, 1, 1)), output_padding=(-1, 0))
