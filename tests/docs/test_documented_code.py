@@ -98,6 +98,13 @@ def test_shell_commands_are_ones_there_are(page):
             check_command(shlex.split(command.strip(), comments=True))
 
 
+def source_of(script):
+    """A script's text, and that of the files beside it that it imports."""
+    text = script.read_text(encoding="utf-8")
+    beside = [script.with_name(f"{name}.py") for name in re.findall(r"from (\w+) import", text)]
+    return "\n".join([text, *(p.read_text(encoding="utf-8") for p in beside if p.is_file())])
+
+
 def check_command(words):
     """The program is one of ours, or one that is named above; its files and options exist."""
     while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):  # a variable set for one command
@@ -111,7 +118,7 @@ def check_command(words):
     if words[0] == "minicnn":
         assert parse(words[1:]).run, words
     elif words[0] == "python" and words[1] not in ("-m", "-c"):
-        source = (ROOT / words[1]).read_text(encoding="utf-8")
+        source = source_of(ROOT / words[1])
         for option in words[2:]:
             if option.startswith("--"):
                 assert f'"{option.split("=")[0]}"' in source, (words, option)
