@@ -114,15 +114,11 @@ class StoredDataset(Dataset):
         IndexRangeError: (on access) the index is outside the data set.
 
     >>> import tempfile
+    >>> import minicnn as mc
     >>> from minicnn.data import TensorDataset
-    >>> kept = stored(TensorDataset(minicnn.arange(3)), tempfile.mkdtemp(), progress=False)
-    Traceback (most recent call last):
-        ...
-    NameError: name 'minicnn' is not defined
+    >>> kept = stored(TensorDataset(mc.arange(3)), tempfile.mkdtemp(), progress=False)
     >>> type(kept).__name__, len(kept), kept[2]
-    Traceback (most recent call last):
-        ...
-    NameError: name 'kept' is not defined
+    ('StoredDataset', 3, (tensor(2),))
     """
 
     def __init__(self, folder, dataset=None):

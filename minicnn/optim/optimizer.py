@@ -89,25 +89,15 @@ class Optimizer:
         DtypeError: something else than tensors.
         ArgumentError: no parameters, or one that occurs twice.
 
+    >>> import minicnn as mc
     >>> class Descent(Optimizer):
     ...     def update(self, parameter, gradient, state, group):
     ...         parameter -= group["lr"] * gradient
-    >>> w = minicnn.tensor([1.0], requires_grad=True)
-    Traceback (most recent call last):
-        ...
-    NameError: name 'minicnn' is not defined
-    >>> w.grad = minicnn.tensor([2.0])
-    Traceback (most recent call last):
-        ...
-    NameError: name 'minicnn' is not defined
+    >>> w = mc.tensor([1.0], requires_grad=True)
+    >>> w.grad = mc.tensor([2.0])
     >>> Descent([w], {"lr": 0.25}).step()
-    Traceback (most recent call last):
-        ...
-    NameError: name 'w' is not defined
     >>> w
-    Traceback (most recent call last):
-        ...
-    NameError: name 'w' is not defined
+    tensor([0.5], requires_grad=True)
     """
 
     def __init__(self, params, defaults):

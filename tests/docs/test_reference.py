@@ -193,3 +193,9 @@ def test_docstrings_become_text_with_links_to_equations():
     assert escaped("Eq. 1.6: `w` and ``δ``") == ":eq:`1.6`: ``w`` and ``δ``"
     assert escaped("eq. ``nothing``, version 1.17") == "eq. ``nothing``, version 1.17"
     assert escaped(">>> f(*x)\n*y\n\n*z*") == ">>> f(*x)\n*y\n\n\\*z\\*"
+
+
+def test_no_example_shows_a_mistake_of_its_own():
+    """An example that ends in a NameError passes as a doctest, and teaches nothing."""
+    for name, thing in NAMES.items():
+        assert "NameError" not in text_of(thing), name

@@ -217,10 +217,9 @@ class ToPILImage:
         DtypeError: (on a call) neither a tensor nor an array.
         ShapeError: (on a call) dimensions or channels that no image has.
 
-    >>> ToPILImage()(minicnn.zeros(3, 2, 4)).size
-    Traceback (most recent call last):
-        ...
-    NameError: name 'minicnn' is not defined
+    >>> import minicnn as mc
+    >>> ToPILImage()(mc.zeros(3, 2, 4)).size
+    (4, 2)
     """
 
     def __init__(self, mode=None):

@@ -60,29 +60,16 @@ class LRScheduler:
         DtypeError: not an optimiser. ArgumentError: `last_epoch` continues a schedule that the
         optimiser's groups know nothing of.
 
+    >>> import minicnn as mc
     >>> class Halving(LRScheduler):
     ...     def get_lr(self):
     ...         return [lr / 2**self.last_epoch for lr in self.base_lrs]
-    >>> sgd = minicnn.optim.SGD([minicnn.zeros(1, requires_grad=True)], lr=1.0)
-    Traceback (most recent call last):
-        ...
-    NameError: name 'minicnn' is not defined
+    >>> sgd = mc.optim.SGD([mc.zeros(1, requires_grad=True)], lr=1.0)
     >>> schedule = Halving(sgd)
-    Traceback (most recent call last):
-        ...
-    NameError: name 'sgd' is not defined
     >>> sgd.step()
-    Traceback (most recent call last):
-        ...
-    NameError: name 'sgd' is not defined
     >>> schedule.step()
-    Traceback (most recent call last):
-        ...
-    NameError: name 'schedule' is not defined
     >>> schedule.get_last_lr()
-    Traceback (most recent call last):
-        ...
-    NameError: name 'schedule' is not defined
+    [0.5]
     """
 
     # True inside the constructor, where no epoch has passed.

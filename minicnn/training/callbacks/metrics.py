@@ -93,10 +93,8 @@ class Validation(Callback):
         DtypeError: `top` holds something else than integers.
         ArgumentError: a k below 1; (in `fit`) no batches.
 
-    >>> validation = Validation([(minicnn.zeros(4, 2), minicnn.tensor([0, 1, 1, 0]))])
-    Traceback (most recent call last):
-        ...
-    NameError: name 'minicnn' is not defined
+    >>> import minicnn as mc
+    >>> validation = Validation([(mc.zeros(4, 2), mc.tensor([0, 1, 1, 0]))])
     """
 
     def __init__(
