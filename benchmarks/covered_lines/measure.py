@@ -1,6 +1,6 @@
 """Measures which statements and branches of minicnn the tests run, with its kernels as Python.
 
-    python benchmarks/coverage/measure.py [--work FOLDER] [--only PART …] [--report]
+    python benchmarks/covered_lines/measure.py [--work FOLDER] [--only PART …] [--report]
 
 The tests run in parts, one after the other; each leaves its data in the folder, so that a run that
 was interrupted goes on where it was, and then all data are combined. In `without_jit/` is what lets
