@@ -504,6 +504,7 @@ def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """
     n = _count("eye", "n", n)
     m = n if m is None else _count("eye", "m", m)
+    _fits_into_memory("eye", n * m)
     return _made("eye", lambda xp: xp.eye(n, m), dtype, device, requires_grad)
 
 

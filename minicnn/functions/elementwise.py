@@ -79,6 +79,8 @@ def _scaled(name, input, other, alpha):
     if isinstance(alpha, int) and not -(2**63) <= alpha < 2**63:
         raise ArgumentError(f"{name}: alpha does not fit into 64 bits, got {alpha}")
     dtype = common_dtype(name, input, other)
+    if dtype is None:  # neither of them is a tensor or a number
+        tensor_only(name, input)
     if isinstance(alpha, bool) and dtype.kind != "b":
         raise DtypeError(f"{name}: alpha may be a bool only for bool tensors, not for {dtype}")
     if isinstance(alpha, float) and not is_floating(dtype):

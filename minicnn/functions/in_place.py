@@ -32,7 +32,8 @@ def copy_(input, src, non_blocking=False):
         ShapeError: it does not broadcast.
         GraphError: x is a leaf that wants gradients.
     """
-    source = operand("copy_", src)
+    # A number has all its digits: it does not become a float32 on the way.
+    source = operand("copy_", src, input.dtype if isinstance(src, NUMBERS) else None)
     if source.shape != input.shape:
         if broadcastable("copy_", input.shape, source.shape) != input.shape:
             raise ShapeError(f"copy_: shape {source.shape} does not fit into {input.shape}")

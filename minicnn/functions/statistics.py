@@ -72,7 +72,7 @@ def _spread(name, operation, input, dim, unbiased, keepdim, correction):
     whole = dim is None or not x.ndim
     empty = isinstance(dim, (tuple, list)) and not dim
     dims = dimensions(name, None if empty else dim, x.ndim)
-    flag(name, "keepdim", keepdim)
+    keepdim = flag(name, "keepdim", keepdim)
     if unbiased is not None:
         flag(name, "unbiased", unbiased)
     return apply(operation(dims, keepdim, correction, whole), x)

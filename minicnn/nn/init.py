@@ -69,7 +69,7 @@ def _gain(name, nonlinearity, param):
             raise ArgumentError(f"{name}: the slope must be a number, got {slope!r}")
         if slope != slope:
             raise ArgumentError(f"{name}: the slope is NaN")
-        return math.sqrt(2 / (1 + slope**2))
+        return math.sqrt(2 / (1 + slope * slope))
     one_of(name, "nonlinearity", nonlinearity, (*_GAINS, "leaky_relu"))
     return _GAINS[nonlinearity]
 
@@ -392,7 +392,7 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         return _overwrite(name, tensor, _drawn_in_tail(tensor.shape, mean, std, a, b, rng))
     _draw_now(name, tensor, drawing.normal(mean, std), generator)
     values = on_host(tensor.array)
-    outside = (values < a) | (values > b)
+    outside = np.asarray((values < a) | (values > b))  # NumPy makes a scalar of a 0-d one
     while outside.any():
         drawn = rng.normal(mean, std, int(outside.sum())).astype(values.dtype)
         values[outside] = drawn
@@ -406,7 +406,8 @@ def _drawn_in_tail(shape, mean, std, a, b, rng):
     peak = min(max(mean, a), b)  # where in [a, b] the density is highest
     # Ten standard deviations beyond it the density is e⁻⁵⁰ of that: nothing is drawn there.
     reach = math.hypot(peak - mean, 10 * std)
-    low, high = max(a, mean - reach), min(b, mean + reach)
+    # Within [a, b] also where the mean is so far away that its last digit is larger than that.
+    low, high = max(a, min(mean - reach, b)), min(b, max(mean + reach, a))
     while missing.any():
         drawn = rng.uniform(low, high, int(missing.sum()))
         exponent = (((peak - mean) / std) ** 2 - ((drawn - mean) / std) ** 2) / 2

@@ -224,6 +224,8 @@ class Unflatten(Module):
 
     def forward(self, input):
         dim = dimension("Unflatten", self.dim, tensor_only("Unflatten", input).ndim)
+        if not input.ndim:
+            raise ShapeError("Unflatten: a 0-d tensor has no dimension to unflatten")
         sizes = self._filled_in(input.shape[dim], input.shape)
         return input.reshape(*input.shape[:dim], *sizes, *input.shape[dim + 1 :])
 

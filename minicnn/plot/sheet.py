@@ -16,6 +16,8 @@ from minicnn.plot.images import as_images, displayable, show
 
 _MOST = 40  # images on a sheet
 
+_MOST_CLASSES = 1_000_000  # each has a name
+
 
 def mistakes(images, truth, predicted, class_names=None, confidence=None, path=None):
     """A sheet of wrongly read images, each with a caption such as "5 read as 3 (0.87)".
@@ -50,6 +52,8 @@ def mistakes(images, truth, predicted, class_names=None, confidence=None, path=N
     truth = _classes("truth", truth, len(images))
     predicted = _classes("predicted", predicted, len(images))
     needed = int(max(truth.max(initial=-1), predicted.max(initial=-1))) + 1
+    if needed > _MOST_CLASSES:
+        raise IndexRangeError(f"mistakes: {needed - 1} is no number of a class")
     names = check_names("mistakes", class_names, needed)
     wrong = np.flatnonzero(truth != predicted)
     if confidence is not None:

@@ -102,8 +102,7 @@ def avg_pool1d_gradient(
     dtype = checks.dtype_of(delta)
     delta = checks.array(name, "delta", delta, "N C OL")
     length = checks.integer(name, "length", length, 1)
-    windows = _windows(name, length, kernel_size, stride, padding, 1, ceil_mode)
-    checks.shape(name, "delta", delta, (*delta.shape[:2], len(windows)))
+    windows = _windows(name, length, kernel_size, stride, padding, 1, ceil_mode, delta)
     divisors = _divisors(length, windows, kernel_size, stride, padding, count_include_pad)
     dx = np.zeros((*delta.shape[:2], length))
     for n, c, i in np.ndindex(delta.shape):
@@ -112,8 +111,11 @@ def avg_pool1d_gradient(
     return dx.astype(dtype)
 
 
-def _windows(name, length, kernel_size, stride, padding, dilation, ceil_mode):
-    """For every output the places of the signal that its window sees, without the padding."""
+def _windows(name, length, kernel_size, stride, padding, dilation, ceil_mode, delta=None):
+    """For every output the places of the signal that its window sees, without the padding.
+
+    A `delta` has to have as many places.
+    """
     m = checks.integer(name, "kernel_size", kernel_size, 1)
     s = m if stride is None else checks.integer(name, "stride", stride, 1)
     p = checks.integer(name, "padding", padding, 0)
@@ -121,6 +123,8 @@ def _windows(name, length, kernel_size, stride, padding, dilation, ceil_mode):
     if p > m // 2:
         raise ValueError(f"{name}: padding must be at most half of the kernel {m}, got {p}")
     OL = output_size_for(name, length, m, s, p, d, ceil_mode)
+    if delta is not None:
+        checks.shape(name, "delta", delta, (*delta.shape[:2], OL))
     places = [[i * s + u * d - p for u in range(m)] for i in range(OL)]
     return [[place for place in window if 0 <= place < length] for window in places]
 

@@ -149,9 +149,9 @@ def avg_pool2d_gradient(
         name,
         (H, W),
         (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override),
+        delta,
     )
     N, C = delta.shape[:2]
-    checks.shape(name, "delta", delta, (N, C, len(windows), len(windows[0])))
     dx = np.zeros((N, C, H, W))
     for n, c, i, j in np.ndindex(delta.shape):
         rows, columns, divisor = windows[i][j]
@@ -220,8 +220,11 @@ def _padding(name, padding, kernel_size):
     return ph, pw
 
 
-def _mean_windows(name, input_size, options):
-    """For every output position: rows and columns of the input its window covers, its divisor."""
+def _mean_windows(name, input_size, options, delta=None):
+    """For every output position: rows and columns of the input its window covers, its divisor.
+
+    A `delta` has to have as many positions.
+    """
     kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override = options
     H, W = input_size
     kh, kw = kernel_size = checks.pair(name, "kernel_size", kernel_size, 1)
@@ -231,6 +234,8 @@ def _mean_windows(name, input_size, options):
         raise ValueError(f"{name}: divisor_override must not be 0")
     OH = output_size_for(name, H, kh, sh, ph, 1, ceil_mode)
     OW = output_size_for(name, W, kw, sw, pw, 1, ceil_mode)
+    if delta is not None:
+        checks.shape(name, "delta", delta, (*delta.shape[:2], OH, OW))
     windows = []
     for i in range(OH):
         windows.append([])

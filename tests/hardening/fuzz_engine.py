@@ -80,7 +80,10 @@ def drawn(name, seed):
     for _ in range(20):
         what, bad = spoiled(call, form, rng)
         # A network of 10¹³ layers is built, as asked for, until the memory is full.
-        if not name.startswith("models.") or not HUGE.search(f"{what} {bad!r}"):
+        text = f"{what} {bad!r}"
+        building = name.startswith("models.") and HUGE.search(text)
+        drawing = name.startswith("rand") and "2**31" in text  # 2³¹ random numbers take a minute
+        if not building and not drawing:
             break
     return what, bad, entry
 
@@ -102,7 +105,12 @@ def judge(name, seed, place=None):
             return judge_other(name, seed, entry, call, text, place)
         place.note(name, seed, "ours")
         if entry.compare:
-            found = entry.compare(name, call, seed)
+            try:
+                found = entry.compare(name, call, seed)
+            except Exception as error:  # of the comparison itself
+                if in_the_tests(error):
+                    return "not called", text, ""
+                raise
             mine, theirs, difference = found.mine, found.theirs, found.difference
         else:
             mine, *values = run(mc, name, entry, call, seed)[:3]

@@ -6,7 +6,7 @@ import pytest
 import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import nn
-from minicnn.checks import ArgumentError, DtypeError, ShapeError
+from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError
 
 X = mc.ones(2, 3, 4, 4)
 ARRAY = np.zeros(3)
@@ -105,6 +105,21 @@ REFUSED = {
     "no inputs to check": (lambda: mc.gradcheck(mc.sin, 3), DtypeError, "gradcheck: inputs"),
     "an open file as a file name": (lambda: mc.data.read_idx(3), DtypeError, "read_idx: expected"),
     "a number as a folder": (lambda: mc.data.CIFAR10(3), DtypeError, "CIFAR10: expected"),
+    "a class without a name": (
+        lambda: mc.plot.mistakes(mc.rand(1, 8, 8), [10**13], [1]),
+        IndexRangeError,
+        "mistakes: 10000000000000 is no number of a class",
+    ),
+    "a long signal behind two windows": (
+        lambda: mc.textbook.avg_pool1d_gradient([[[2, 20]]], 10**13, 2),
+        ValueError,
+        "avg_pool1d_gradient: delta must have shape",
+    ),
+    "large maps behind two windows": (
+        lambda: mc.textbook.avg_pool2d_gradient([[[[2, 20]]]], (10**7, 10**7), (2, 2)),
+        ValueError,
+        "avg_pool2d_gradient: delta must have shape",
+    ),
     "text among numbers": (
         lambda: mc.textbook.relu([[1, 2], [3]]),
         ValueError,
@@ -123,6 +138,15 @@ def test_it_is_refused_by_name(what):
 
 def test_groups_of_nothing_take_no_time():
     assert nn.init.dirac_(mc.empty(0, 2, 2, 1), 10**13).shape == (0, 2, 2, 1)
+
+
+def test_a_number_is_copied_with_all_its_digits():
+    """It became a float32 on the way."""
+    assert mc.zeros(2, dtype=mc.float64).copy_(-1.9861506913256475)[0].item() == -1.9861506913256475
+
+
+def test_a_slope_whose_square_is_infinite():
+    assert nn.init.calculate_gain("leaky_relu", 1e300) == 0
 
 
 def test_an_open_file_stays_open(tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, sequence
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, integer, one_of, real, sequence
 from minicnn.device import moved
 from minicnn.functions.indexing import getitem
 from minicnn.functions.operands import tensor_only
@@ -44,7 +44,7 @@ def pad(input, pad, mode="constant", value=None):
     one_of("pad", "mode", mode, MODES)
     widths = _widths(input, pad)
     if mode == "constant":
-        return _constant(input, widths, 0 if value is None else value)
+        return _constant(input, widths, 0 if value is None else real("pad", "value", value))
     if value is not None and value != 0:
         raise ArgumentError(
             f"pad: mode {mode!r} takes its border from the input, not value={value}"
