@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, IndexRangeError, ShapeError
+from minicnn.checks import ArgumentError, DtypeError, IndexRangeError, ShapeError
 from minicnn.device import computed, device_of, first_outside, is_array, moved, one_device
 from minicnn.functions.operands import NUMBERS, fitting_number, operand
 from minicnn.gpu import beside
@@ -28,6 +28,8 @@ def _entry(item, x=None):
                 f"index: a slice's step must be at least 1, got {parts[2]}; flip reverses"
             )
         return slice(*parts)
+    if isinstance(item, type):
+        raise DtypeError(f"index: expected integers, slices or tensors, got {item!r}")
     if hasattr(item, "__index__") and not isinstance(item, bool) and not is_array(item):
         return item.__index__()
     if isinstance(item, (list, tuple, range)):
@@ -140,7 +142,12 @@ def setitem(x, index, value):
     value = operand("x[index] = value", value)
     target = x if basic is None else getitem(x, basic)
     place = (Ellipsis,) if advanced is None else advanced
-    selected = computed("index", lambda a: a[place], target.array).shape
+    try:
+        selected = computed("index", lambda a: a[place], target.array).shape
+    except IndexError as error:
+        if isinstance(error, IndexRangeError):
+            raise
+        raise IndexRangeError(f"index: {error}") from None
     extra = value.ndim - len(selected)
     if extra > 0 and value.shape[:extra] == (1,) * extra:
         value = value.reshape(value.shape[extra:])  # leading dimensions of size 1 may be dropped

@@ -1,6 +1,6 @@
 """Convolution layers and their transposes."""
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of, truth
 from minicnn.creation import empty
 from minicnn.nn import functional as F
 from minicnn.nn.linear import uniform_by_fan_in
@@ -48,6 +48,7 @@ class _Layer(Module):
     def _make_parameters(self, first, second, bias, device, dtype):
         shape = (first, second // self.groups, *self.kernel_size)
         self.weight = Parameter(empty(shape, device=device, dtype=dtype))
+        bias = truth(type(self).__name__, "bias", bias)
         self.register_parameter(
             "bias",
             Parameter(empty(self.out_channels, device=device, dtype=dtype)) if bias else None,

@@ -2,6 +2,7 @@
 
 import math
 
+from minicnn.checks import truth
 from minicnn.creation import empty
 from minicnn.functions.shaping import flatten
 from minicnn.nn import functional as F
@@ -47,6 +48,7 @@ class Linear(Module):
         super().__init__()
         self.in_features = as_number("Linear", "in_features", in_features, 1)
         self.out_features = as_number("Linear", "out_features", out_features, 1)
+        bias = truth("Linear", "bias", bias)
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
         self.register_parameter(
             "bias", Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None

@@ -326,7 +326,7 @@ class GroupNorm(_Affine):
                 f"GroupNorm: num_channels ({num_channels}) must be divisible by num_groups "
                 f"({num_groups})"
             )
-        self.eps, self.affine = eps, affine
+        self.eps, self.affine = eps, truth("GroupNorm", "affine", affine)
         self._make_affine((self.num_channels,), affine, bias, device, dtype)
         self.reset_parameters()
 

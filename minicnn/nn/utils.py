@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of, real, sequence
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, one_of, real, sequence, truth
 from minicnn.device import computed, moved
 from minicnn.dtypes import is_floating
 from minicnn.functions.shaping import cat, view
@@ -19,7 +19,7 @@ from minicnn.tensor import Tensor
 
 def _gradients(name, parameters, foreach):
     """The gradients of one parameter, or of an iterable of them."""
-    if foreach:
+    if foreach is not None and truth(name, "foreach", foreach):
         raise ArgumentError(
             f"{name}: foreach=True is not supported: minicnn has one implementation. Leave it out"
         )

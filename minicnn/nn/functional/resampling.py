@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 
-from minicnn.checks import ArgumentError, DtypeError, ShapeError, flag, one_of
+from minicnn.checks import ArgumentError, DtypeError, ShapeError, flag, one_of, truth
 from minicnn.device import moved
 from minicnn.dtypes import is_floating, uint8
 from minicnn.functions.operands import tensor_only
@@ -74,7 +74,10 @@ def interpolate(
         flag(name, "align_corners", align_corners)
     if mode == "nearest" and align_corners is not None:
         raise ArgumentError(f"{name}: align_corners is an option of the linear modes")
-    sizes, scales = _sizes(name, input.shape[2:], size, scale_factor, recompute_scale_factor)
+    recompute = recompute_scale_factor is not None and truth(
+        name, "recompute_scale_factor", recompute_scale_factor
+    )
+    sizes, scales = _sizes(name, input.shape[2:], size, scale_factor, recompute)
     input, _ = as_images(name, input, n)
     axes = []
     for axis, out, scale in zip(range(4 - n, 4), sizes, scales, strict=True):
