@@ -132,7 +132,9 @@ def jit(function=None, *, reorder=False, explicit=False):
     options = {"fastmath": math, "error_model": "numpy", "no_cfunc_wrapper": True}
     body = numba.njit(no_cpython_wrapper=True, **options)(function)
     with _caching() as possible:
-        compiled = numba.njit(cache=possible, **options)(_launcher(function, body))
+        # Python's lock is given back meanwhile: other threads load data, and an allocation in a
+        # kernel may need it (under `tracemalloc`), in a thread that does not hold it.
+        compiled = numba.njit(cache=possible, nogil=True, **options)(_launcher(function, body))
     if explicit:
         _compile_quickly(compiled)
     most = numba.config.NUMBA_NUM_THREADS
