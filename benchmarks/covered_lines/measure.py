@@ -20,6 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+COVERAGE = sys.executable, "-m", "coverage"
 WANTED = 95
 
 # name: what pytest is given.
@@ -69,8 +70,7 @@ def measure(part, work):
         old.unlink()
     pytest = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *PARTS[part]]
     ended = subprocess.run(
-        [sys.executable, "-m", "coverage", "run", "--rcfile", HERE / "settings.ini"]
-        + ["-m", "pytest", *pytest],
+        [*COVERAGE, "run", "--rcfile", HERE / "settings.ini", "-m", "pytest", *pytest],
         cwd=ROOT,
         env=environment(part, work),
     )
@@ -83,10 +83,9 @@ def report(work):
     """Combine the data of all parts, and print the table; 2 if too little is covered."""
     settings = ["--rcfile", str(HERE / "settings.ini"), "--data-file", str(work / "all")]
     data = sorted(str(p) for p in work.glob("*.part*"))
-    coverage = [sys.executable, "-m", "coverage"]
-    subprocess.run([*coverage, "combine", *settings, "--keep", "-q", *data], check=True, cwd=ROOT)
+    subprocess.run([*COVERAGE, "combine", *settings, "--keep", "-q", *data], check=True, cwd=ROOT)
     wanted = ["--fail-under", str(WANTED), "--precision", "2", "--skip-covered"]
-    return subprocess.run([*coverage, "report", *settings, *wanted], cwd=ROOT).returncode
+    return subprocess.run([*COVERAGE, "report", *settings, *wanted], cwd=ROOT).returncode
 
 
 def main():
