@@ -43,6 +43,12 @@ NOT_RUN = {
     "minicnn evaluate runs/resnet18-photos-1 --device cuda:1": "needs two GPUs: tests/gpu",
     "python examples/transfer_fashion_to_digits.py": "hours; tests/examples runs it in small",
     "python examples/nas/": "minutes to an hour; tests/examples runs them in small",
+    "python benchmarks/fuzzing.py": "half an hour and more; test_fuzz.py does some of it",
+    "python benchmarks/mutation/": "minutes to hours, and a tool that is not installed here",
+    "LD_LIBRARY_PATH=$VIRTUAL_ENV/lib CI=1 python benchmarks/mutation/": "the same",
+    "python benchmarks/covered_lines/": "more than an hour: kernels run as Python",
+    "python tests/hardening/run_guarded.py": "minutes; test_guard_pages.py runs it in small",
+    "python tests/hardening/precision.py": "test_precision.py measures the same",
     "mpiexec": "tests/distributed starts mpiexec, with these options too",
 }
 # Scripts for a scheduler; tests/distributed/test_distributed_page.py checks their options.

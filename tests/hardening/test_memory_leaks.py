@@ -151,12 +151,14 @@ def one_thread():
     mc.set_num_threads(before)
 
 
-def left_behind(step, steps, windows=3):
+def left_behind(step, steps, windows=8):
     """What `steps` steps left: bytes, and objects that only the collector found.
 
     The bytes are those of Python's objects and NumPy's arrays. Of a few windows of so many steps
     the one counts that left least: stores that fill (of names that were looked up, say) fill once,
-    a leak leaks in each. A full collection empties Python's own stores of freed tuples.
+    a leak leaks in each. (Names that a library makes anew in each step are kept for a while, and
+    go; so there are a few more windows.) A full collection empties Python's own stores of freed
+    tuples.
     """
     tracemalloc.start()
     try:

@@ -14,8 +14,7 @@ LEAST = winograd.LEAST
 
 @pytest.fixture(autouse=True)
 def tiles_whatever_the_sizes(monkeypatch):
-    monkeypatch.setattr(winograd, "LEAST_TILES", 1)
-    monkeypatch.setattr(winograd_gradient, "LEAST_OUT", 4)
+    monkeypatch.setattr(winograd, "LEAST_OUT", 4)
 
 
 @pytest.fixture

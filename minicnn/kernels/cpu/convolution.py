@@ -282,7 +282,7 @@ def conv2d(x, w, stride, padding, dilation, groups, bias=None, norm=None, residu
     (n, c, *size), (f, per_group, *kernel) = x.shape, w.shape
     lines = lines_of(per_group, tuple(size), tuple(kernel), stride, padding, dilation)
     start = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
-    if winograd.suits(n, c, f, kernel, stride, padding, dilation, groups, lines.out):
+    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, lines.out):
         y = winograd.convolve(
             np.ascontiguousarray(x),
             lambda rows: packed_weights(in_groups(w, 1), _every_entry(kernel), rows, False),
@@ -318,7 +318,7 @@ def conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups):
         return plain.conv2d_input_gradient(delta, w, size, stride, padding, dilation, groups)
     (n, f, *out), (_, per_group, *kernel) = delta.shape, w.shape
     maps, c, (height, width) = f // groups, per_group * groups, size
-    if winograd.suits(n, f, c, kernel, stride, padding, dilation, groups, size):
+    if winograd.suits(f, c, kernel, stride, padding, dilation, groups, size):
         # A convolution of δ with the kernels turned by 180° (1.9), padded by the rest.
         rest = tuple(2 - p for p in padding)
         dx = winograd.convolve(
@@ -362,8 +362,7 @@ def conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups):
         return plain.conv2d_weight_gradient(delta, x, kernel, stride, padding, dilation, groups)
     (n, f, oh, ow), (_, c, *size), kernel = delta.shape, x.shape, tuple(kernel)
     maps, per_group = f // groups, c // groups
-    tiles_fit = min(oh, ow) >= winograd_gradient.LEAST_OUT
-    if tiles_fit and winograd.suits(n, c, f, kernel, stride, padding, dilation, groups, (oh, ow)):
+    if winograd.suits(c, f, kernel, stride, padding, dilation, groups, (oh, ow)):
         dw = winograd_gradient.weight_gradient(
             np.ascontiguousarray(delta), np.ascontiguousarray(x), padding
         )

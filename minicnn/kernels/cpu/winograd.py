@@ -40,8 +40,10 @@ from minicnn.kernels.workspace import workspace
 POINTS = 16
 LEAST = 24  # channels, and maps: with fewer the additions are not few
 CACHE = 768 * 2**10  # floats of V and M that one thread works on at a time
-LEAST_OUT = 4  # rows and columns of results
-LEAST_TILES = 100  # with fewer, to change the kernels costs more than it saves
+# Rows and columns of results: half of the last tile of 7 is in vain, and where images are small and
+# few, to change the kernels costs more than it saves. (How many images there are must not decide:
+# what comes of an image, to the last bit, does not depend on those beside it.)
+LEAST_OUT = 8
 
 _tile0, _tile1, _tile2 = (make_tile(*shape) for shape in TILES)
 _ROWS = tuple(rows for rows, _ in TILES)
@@ -208,11 +210,10 @@ def _plan(channels, maps, across, total, threads):
     return best[1]
 
 
-def suits(images, channels, maps, kernel, stride, padding, dilation, groups, out):
+def suits(channels, maps, kernel, stride, padding, dilation, groups, out):
     """Whether a convolution is one for tiles, and large enough."""
     plain_one = tuple(kernel) == (3, 3) and groups == 1 and max(padding) <= 2
-    tiles = images * -(-out[0] // 2) * -(-out[1] // 2)
-    large = min(channels, maps) >= LEAST and min(out) >= LEAST_OUT and tiles >= LEAST_TILES
+    large = min(channels, maps) >= LEAST and min(out) >= LEAST_OUT
     return plain_one and large and tuple(stride) == tuple(dilation) == (1, 1)
 
 

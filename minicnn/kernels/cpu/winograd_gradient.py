@@ -24,8 +24,6 @@ from minicnn.kernels.cpu.winograd_vectors import deltas_in, kernels_out
 from minicnn.kernels.threads import get_num_threads
 from minicnn.kernels.workspace import workspace
 
-LEAST_OUT = 8  # rows and columns of results: half of the last tile of 7 is in vain
-
 _outer0, _outer1, _outer2 = (make_outer(*shape) for shape in OUTERS)
 _ROWS = tuple(rows for rows, _ in OUTERS)
 _LANES = tuple(vectors * WIDTH for _, vectors in OUTERS)
