@@ -19,8 +19,9 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+if __name__ == "__main__":  # in a process of its own; the tests import this into theirs
+    for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(_variable, "1")
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "parity")]
 
